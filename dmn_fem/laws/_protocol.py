@@ -72,19 +72,49 @@ class Field:
         return int(np.prod(self.shape, dtype=int))
 
 
+@dataclass(frozen=True)
+class Record:
+    """Several fields side by side, repeated: what each leaf or voxel of a phase remembers.
+
+    Attributes:
+        name: Prefix of the names of its fields, for example ``matrix``.
+        count: How many repetitions a point has.
+        fields: The fields of one repetition; those of the same repetition are neighbours in memory.
+    """
+
+    name: str
+    count: int
+    fields: tuple[Field, ...]
+
+    @property
+    def width(self) -> int:
+        """Number of values in one repetition."""
+        return sum(field.size for field in self.fields)
+
+
 class State:
     """Internal variables of a batch of points, as they were accepted (`old`) and as last integrated (`new`).
 
-    Both are arrays of shape (points, width), one row a point, its fields one after the other; they start at zero.
+    Both are arrays of shape (points, width), one row a point, its fields and records one after the other; they
+    start at zero. A field of a record is named ``record.field`` and has shape (points, count, ...).
     """
 
-    def __init__(self, fields: Iterable[Field], points: int) -> None:
-        self.fields = tuple(fields)
-        self._slices: dict[str, tuple[slice, Field]] = {}
+    def __init__(self, layout: Iterable[Field | Record], points: int) -> None:
+        self._views: dict[str, tuple[slice, int, slice, tuple[int, ...]]] = {}
         width = 0
-        for field in self.fields:
-            self._slices[field.name] = (slice(width, width + field.size), field)
-            width += field.size
+        for entry in layout:
+            record = entry if isinstance(entry, Record) else Record("", 1, (entry,))
+            where = slice(width, width + record.count * record.width)
+            width = where.stop
+            offset = 0
+            for field in record.fields:
+                inner = slice(offset, offset + field.size)
+                offset = inner.stop
+                if isinstance(entry, Record):
+                    name, shape = f"{record.name}.{field.name}", (record.count, *field.shape)
+                else:
+                    name, shape = field.name, field.shape
+                self._views[name] = (where, record.count, inner, shape)
         self.old: Array = np.zeros((points, width))
         self.new: Array = np.zeros((points, width))
 
@@ -92,6 +122,11 @@ class State:
     def points(self) -> int:
         """Number of points."""
         return self.old.shape[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all fields."""
+        return tuple(self._views)
 
     def accept(self) -> None:
         """The step converged: what was integrated becomes the past."""
@@ -101,16 +136,23 @@ class State:
         """The step failed: forget what was integrated."""
         self.new[:] = self.old
 
+    def _view(self, name: str) -> Array:
+        where, count, inner, _ = self._views[name]
+        return self.old[:, where].reshape(self.points, count, -1)[:, :, inner]
+
     def __getitem__(self, name: str) -> Array:
-        """A view, shape (points, ...), of one field as accepted."""
-        if name not in self._slices:
-            raise KeyError(f"no field {name!r} in the state; there are {', '.join(self._slices)}")
-        where, field = self._slices[name]
-        return self.old[:, where].reshape(self.points, *field.shape)
+        """One field as accepted, shape (points, ...).
+
+        Raises:
+            KeyError: If there is no such field.
+        """
+        if name not in self._views:
+            raise KeyError(f"no field {name!r} in the state; there are {', '.join(self._views)}")
+        return self._view(name).reshape(self.points, *self._views[name][3])
 
     def export(self, points: NDArray[np.integer] | slice = slice(None)) -> dict[str, Array]:
         """Copies of all accepted fields at the given points, as plain arrays."""
-        return {field.name: self[field.name][points].copy() for field in self.fields}
+        return {name: self[name][points].copy() for name in self._views}
 
     def load(self, fields: Mapping[str, Array]) -> None:
         """Set the accepted (and the new) state from what `export` gave for all points.
@@ -118,16 +160,16 @@ class State:
         Raises:
             ValueError: If fields are missing, unknown or of another shape; nothing is changed then.
         """
-        if set(fields) != set(self._slices):
-            raise ValueError(f"state has fields {sorted(self._slices)}, got {sorted(fields)}")
+        if set(fields) != set(self._views):
+            raise ValueError(f"state has fields {sorted(self._views)}, got {sorted(fields)}")
         for name, values in fields.items():
             if np.shape(values) != self[name].shape:
                 raise ValueError(
                     f"field {name} has shape {np.shape(values)}; this state needs {self[name].shape}"
                 )
         for name, values in fields.items():
-            where, _ = self._slices[name]
-            self.old[:, where] = np.reshape(values, (self.points, -1))
+            view = self._view(name)
+            view[:] = np.reshape(values, view.shape)
         self.revert()
 
 
