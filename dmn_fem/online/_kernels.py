@@ -1,0 +1,361 @@
+"""The compiled network: Newton in O(leaves) by one sweep up and one sweep down the tree.
+
+Everything here works on one Mandel vector of ``2 * len(axes)`` components; ``axes`` is (0, 1) in 2D and
+(0, 1, 2) in 3D, a tuple, so that its length is known to the compiler. Indices of tree members (`Tree`): leaves
+first, then inner nodes in post-order, the root last.
+
+References:
+    Gajek, Schneider and Böhlke (2020), JMPS 142, for the Newton system; the sweeps are its block elimination.
+"""
+
+import numpy as np
+from numba import njit
+
+from dmn_fem.laws._functions import FASTMATH, call_law
+
+MAX_ITERATIONS = 30
+MAX_HALVINGS = 8
+UNRELIABLE = 1e-6
+"""A relative traction jump that is not converged but still usable."""
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH, inline="always")
+def invert(axes, matrix, inverse):
+    """Inverse of a symmetric 2 x 2 or 3 x 3 matrix by its adjugate."""
+    if len(axes) == 2:
+        scale = 1.0 / (matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[0, 1])
+        inverse[0, 0] = matrix[1, 1] * scale
+        inverse[1, 1] = matrix[0, 0] * scale
+        inverse[0, 1] = inverse[1, 0] = -matrix[0, 1] * scale
+    else:
+        a = matrix[1, 1] * matrix[2, 2] - matrix[1, 2] * matrix[1, 2]
+        b = matrix[0, 2] * matrix[1, 2] - matrix[0, 1] * matrix[2, 2]
+        c = matrix[0, 1] * matrix[1, 2] - matrix[0, 2] * matrix[1, 1]
+        scale = 1.0 / (matrix[0, 0] * a + matrix[0, 1] * b + matrix[0, 2] * c)
+        inverse[0, 0], inverse[0, 1], inverse[0, 2] = a * scale, b * scale, c * scale
+        inverse[1, 0], inverse[2, 0] = inverse[0, 1], inverse[0, 2]
+        inverse[1, 1] = (matrix[0, 0] * matrix[2, 2] - matrix[0, 2] * matrix[0, 2]) * scale
+        inverse[1, 2] = (matrix[0, 1] * matrix[0, 2] - matrix[0, 0] * matrix[1, 2]) * scale
+        inverse[2, 1] = inverse[1, 2]
+        inverse[2, 2] = (matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[0, 1]) * scale
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def localise(axes, children, fraction, operator, jump, strain):
+    """Strains of all members from the root's strain (last row) and the jumps a of the nodes.
+
+    ε1 = ε + f2 H a,  ε2 = ε - f1 H a.
+    """
+    dimension = len(axes)
+    size = 2 * dimension
+    nodes = fraction.size
+    for node in range(nodes - 1, -1, -1):
+        left, right, f1 = children[node, 0], children[node, 1], fraction[node]
+        for i in range(size):
+            total = 0.0
+            for d in range(dimension):
+                total += operator[node, i, d] * jump[node, d]
+            base = strain[nodes + 1 + node, i]
+            strain[left, i] = base + (1.0 - f1) * total
+            strain[right, i] = base - f1 * total
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def average(axes, children, fraction, operator, stress, traction):
+    """Mean stresses below all nodes, and their traction jumps Hᵀ(σ1 - σ2); returns the largest jump."""
+    dimension = len(axes)
+    size = 2 * dimension
+    nodes = fraction.size
+    largest = 0.0
+    for node in range(nodes):
+        left, right, f1 = children[node, 0], children[node, 1], fraction[node]
+        for d in range(dimension):
+            traction[node, d] = 0.0
+        for i in range(size):
+            difference = stress[left, i] - stress[right, i]
+            stress[nodes + 1 + node, i] = stress[right, i] + f1 * difference
+            for d in range(dimension):
+                traction[node, d] += operator[node, i, d] * difference
+        squared = 0.0
+        for d in range(dimension):
+            squared += traction[node, d] * traction[node, d]
+        # Written so that a NaN wins.
+        largest = largest if squared <= largest else squared
+    return np.sqrt(largest)
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def condense(axes, children, fraction, operator, tangent, stress, relaxation, offset):
+    """Sweep up: eliminate the jump of every node.
+
+    C̄ = f1 C1 + f2 C2 - f1 f2 D H K⁻¹ Hᵀ D and s̄ = f1 s1 + f2 s2 - f1 f2 D H K⁻¹ Hᵀ (s1 - s2), with D = C1 - C2,
+    K = Hᵀ (f2 C1 + f1 C2) H. Kept for the way down: ``relaxation`` = K⁻¹ Hᵀ D and ``offset`` = K⁻¹ Hᵀ (s1 - s2).
+    ``stress`` holds the leaves' stresses and receives s̄.
+    """
+    dimension = len(axes)
+    size = 2 * dimension
+    nodes = fraction.size
+    difference = np.empty((size, size))
+    mixture = np.empty((size, dimension))
+    coupling = np.empty((size, dimension))
+    acoustic = np.empty((dimension, dimension))
+    inverse = np.empty((dimension, dimension))
+    traction = np.empty(dimension)
+    for node in range(nodes):
+        left, right, f1 = children[node, 0], children[node, 1], fraction[node]
+        f2 = 1.0 - f1
+        member = nodes + 1 + node
+        for i in range(size):
+            for d in range(dimension):
+                mixture[i, d] = 0.0
+                coupling[i, d] = 0.0
+            for j in range(size):
+                difference[i, j] = tangent[left, i, j] - tangent[right, i, j]
+                mixed = tangent[right, i, j] + f1 * difference[i, j]
+                tangent[member, i, j] = mixed
+                # f2 C1 + f1 C2 = C1 + C2 - (f1 C1 + f2 C2)
+                swapped = tangent[left, i, j] + tangent[right, i, j] - mixed
+                for d in range(dimension):
+                    mixture[i, d] += swapped * operator[node, j, d]
+                    coupling[i, d] += difference[i, j] * operator[node, j, d]
+        for d in range(dimension):
+            traction[d] = 0.0
+            for k in range(dimension):
+                total = 0.0
+                for i in range(size):
+                    total += operator[node, i, d] * mixture[i, k]
+                acoustic[d, k] = total
+            for i in range(size):
+                traction[d] += operator[node, i, d] * (stress[left, i] - stress[right, i])
+        invert(axes, acoustic, inverse)
+        for d in range(dimension):
+            offset[node, d] = 0.0
+            for k in range(dimension):
+                offset[node, d] += inverse[d, k] * traction[k]
+            for j in range(size):
+                total = 0.0
+                for k in range(dimension):
+                    total += inverse[d, k] * coupling[j, k]
+                relaxation[node, d, j] = total
+        for i in range(size):
+            total = f1 * stress[left, i] + f2 * stress[right, i]
+            for d in range(dimension):
+                total -= f1 * f2 * coupling[i, d] * offset[node, d]
+            stress[member, i] = total
+            for j in range(size):
+                total = 0.0
+                for d in range(dimension):
+                    total += coupling[i, d] * relaxation[node, d, j]
+                tangent[member, i, j] -= f1 * f2 * total
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def correct(axes, children, fraction, operator, relaxation, offset, strain, jump):
+    """Sweep down at fixed root strain: corrections of the jumps, a = -K⁻¹ Hᵀ (D Δε + s1 - s2)."""
+    dimension = len(axes)
+    size = 2 * dimension
+    nodes = fraction.size
+    for i in range(size):
+        strain[2 * nodes, i] = 0.0
+    for node in range(nodes - 1, -1, -1):
+        left, right, f1 = children[node, 0], children[node, 1], fraction[node]
+        member = nodes + 1 + node
+        for d in range(dimension):
+            total = offset[node, d]
+            for j in range(size):
+                total += relaxation[node, d, j] * strain[member, j]
+            jump[node, d] = -total
+        for i in range(size):
+            total = 0.0
+            for d in range(dimension):
+                total += operator[node, i, d] * jump[node, d]
+            strain[left, i] = strain[member, i] + (1.0 - f1) * total
+            strain[right, i] = strain[member, i] - f1 * total
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def respond(
+    axes, leaf_phase, rotation, laws, parameters, starts, state_start, strain, old, new, dt, stress, tangent
+):
+    """Stress, tangent and new internal variables of every leaf; returns the lowest code."""
+    size = 2 * len(axes)
+    lowest = 1
+    local_strain, local_stress = np.empty(size), np.empty(size)
+    local_tangent, half_rotated = np.empty((size, size)), np.empty((size, size))
+    for leaf in range(leaf_phase.size):
+        phase = leaf_phase[leaf]
+        constants = parameters[starts[phase] : starts[phase + 1]]
+        before = old[state_start[leaf] : state_start[leaf + 1]]
+        after = new[state_start[leaf] : state_start[leaf + 1]]
+        if rotation.shape[0] == 0:
+            code = call_law(
+                laws[phase], constants, strain[leaf], before, after, dt, stress[leaf], tangent[leaf]
+            )
+        else:
+            q = rotation[leaf]
+            for i in range(size):
+                total = 0.0
+                for j in range(size):
+                    total += q[j, i] * strain[leaf, j]
+                local_strain[i] = total
+            code = call_law(
+                laws[phase], constants, local_strain, before, after, dt, local_stress, local_tangent
+            )
+            for i in range(size):
+                total = 0.0
+                for j in range(size):
+                    total += q[i, j] * local_stress[j]
+                stress[leaf, i] = total
+                for j in range(size):
+                    total = 0.0
+                    for k in range(size):
+                        total += q[i, k] * local_tangent[k, j]
+                    half_rotated[i, j] = total
+            for i in range(size):
+                for j in range(size):
+                    total = 0.0
+                    for k in range(size):
+                        total += half_rotated[i, k] * q[j, k]
+                    tangent[leaf, i, j] = total
+        lowest = min(lowest, code)
+    return lowest
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def integrate(
+    axes,
+    leaf_weight,
+    leaf_phase,
+    rotation,
+    children,
+    fraction,
+    operator,
+    node_weight,
+    laws,
+    parameters,
+    starts,
+    state_start,
+    mean_start,
+    tolerance,
+    dt,
+    macro_strain,
+    old,
+    new,
+    macro_stress,
+    macro_tangent,
+    codes,
+    iterations,
+):
+    """Integrate a batch of points; ``macro_tangent`` of no rows asks for none.
+
+    A row of ``old`` and ``new`` is: jumps of the nodes, then mean strain and mean stress of every phase (from
+    ``mean_start``), then the internal variables of every leaf (from ``state_start[0]``).
+    """
+    dimension = len(axes)
+    size = 2 * dimension
+    leaves, nodes, phases = leaf_phase.size, fraction.size, starts.size - 1
+    root = leaves + nodes - 1
+    strain = np.empty((leaves + nodes, size))
+    step = np.empty((leaves + nodes, size))
+    stress = np.empty((leaves + nodes, size))
+    tangent = np.empty((leaves + nodes, size, size))
+    jump = np.empty((nodes, dimension))
+    direction = np.empty((nodes, dimension))
+    traction = np.empty((nodes, dimension))
+    relaxation = np.empty((nodes, dimension, size))
+    offset = np.empty((nodes, dimension))
+    phase_weight = np.zeros(phases)
+    for leaf in range(leaves):
+        phase_weight[leaf_phase[leaf]] += leaf_weight[leaf]
+
+    for point in range(macro_strain.shape[0]):
+        before, after = old[point], new[point]
+        for node in range(nodes):
+            for d in range(dimension):
+                jump[node, d] = before[node * dimension + d]
+        code, count = -1, 0
+        slope, share, halvings = 0.0, 1.0, 0
+        while True:
+            for i in range(size):
+                strain[root, i] = macro_strain[point, i]
+            localise(axes, children, fraction, operator, jump, strain)
+            law_code = respond(
+                axes, leaf_phase, rotation, laws, parameters, starts, state_start, strain, before, after, dt,
+                stress, tangent,
+            )  # fmt: skip
+            residual = average(axes, children, fraction, operator, stress, traction)
+            reference = 0.0
+            for leaf in range(leaves):
+                squared = 0.0
+                for i in range(size):
+                    squared += stress[leaf, i] * stress[leaf, i]
+                reference += leaf_weight[leaf] * np.sqrt(squared)
+            if law_code >= 0 and residual <= tolerance * reference:
+                code = law_code
+                break
+            if slope < 0.0 and halvings < MAX_HALVINGS:
+                # The incremental potential along the step has this derivative; it is convex for hardening
+                # phases. Too positive means that the step went beyond the minimum: shorten it.
+                now = 0.0
+                for node in range(nodes):
+                    f1 = fraction[node]
+                    work = 0.0
+                    for d in range(dimension):
+                        work += traction[node, d] * direction[node, d]
+                    now += node_weight[node] * f1 * (1.0 - f1) * work
+                if law_code < 0 or not now <= 0.8 * abs(slope):
+                    shorter = share * abs(slope) / (abs(slope) + now) if law_code >= 0 else 0.0
+                    # Also where `now` is NaN.
+                    if not shorter >= 0.1 * share:
+                        shorter = 0.1 * share
+                    for node in range(nodes):
+                        for d in range(dimension):
+                            jump[node, d] += (shorter - share) * direction[node, d]
+                    share = shorter
+                    halvings += 1
+                    continue
+            if count == MAX_ITERATIONS or law_code < 0 or not np.isfinite(residual):
+                if law_code >= 0 and residual <= UNRELIABLE * reference:
+                    code = 0
+                break
+            count += 1
+            condense(axes, children, fraction, operator, tangent, stress, relaxation, offset)
+            correct(axes, children, fraction, operator, relaxation, offset, step, direction)
+            slope, share, halvings = 0.0, 1.0, 0
+            for node in range(nodes):
+                f1 = fraction[node]
+                work = 0.0
+                for d in range(dimension):
+                    work += traction[node, d] * direction[node, d]
+                    jump[node, d] += direction[node, d]
+                slope += node_weight[node] * f1 * (1.0 - f1) * work
+
+        finite = True
+        for i in range(size):
+            macro_stress[point, i] = stress[root, i]
+            finite = finite and np.isfinite(stress[root, i])
+        if not finite:
+            code = -1
+        codes[point] = code
+        iterations[point] = count
+        if code < 0:
+            macro_stress[point] = np.nan
+            after[:] = before
+        else:
+            for node in range(nodes):
+                for d in range(dimension):
+                    after[node * dimension + d] = jump[node, d]
+            after[mean_start : mean_start + 2 * size * phases] = 0.0
+            for leaf in range(leaves):
+                phase = leaf_phase[leaf]
+                start = mean_start + 2 * size * phase
+                share_of_phase = leaf_weight[leaf] / phase_weight[phase]
+                for i in range(size):
+                    after[start + i] += share_of_phase * strain[leaf, i]
+                    after[start + size + i] += share_of_phase * stress[leaf, i]
+        if macro_tangent.shape[0] > 0:
+            if code >= 0:
+                condense(axes, children, fraction, operator, tangent, stress, relaxation, offset)
+                macro_tangent[point] = tangent[root]
+            else:
+                macro_tangent[point] = np.nan
