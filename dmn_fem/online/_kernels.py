@@ -11,7 +11,8 @@ References:
 import numpy as np
 from numba import njit
 
-from dmn_fem.laws._functions import FASTMATH, call_law
+from dmn_fem.laws._batch import respond, store_means
+from dmn_fem.laws._functions import FASTMATH
 
 MAX_ITERATIONS = 30
 MAX_HALVINGS = 8
@@ -174,68 +175,16 @@ def correct(axes, children, fraction, operator, relaxation, offset, strain, jump
 
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def respond(
-    axes, leaf_phase, rotation, laws, parameters, starts, state_start, strain, old, new, dt, stress, tangent
-):
-    """Stress, tangent and new internal variables of every leaf; returns the lowest code."""
-    size = 2 * len(axes)
-    lowest = 1
-    local_strain, local_stress = np.empty(size), np.empty(size)
-    local_tangent, half_rotated = np.empty((size, size)), np.empty((size, size))
-    for leaf in range(leaf_phase.size):
-        phase = leaf_phase[leaf]
-        constants = parameters[starts[phase] : starts[phase + 1]]
-        before = old[state_start[leaf] : state_start[leaf + 1]]
-        after = new[state_start[leaf] : state_start[leaf + 1]]
-        if rotation.shape[0] == 0:
-            code = call_law(
-                laws[phase], constants, strain[leaf], before, after, dt, stress[leaf], tangent[leaf]
-            )
-        else:
-            q = rotation[leaf]
-            for i in range(size):
-                total = 0.0
-                for j in range(size):
-                    total += q[j, i] * strain[leaf, j]
-                local_strain[i] = total
-            code = call_law(
-                laws[phase], constants, local_strain, before, after, dt, local_stress, local_tangent
-            )
-            for i in range(size):
-                total = 0.0
-                for j in range(size):
-                    total += q[i, j] * local_stress[j]
-                stress[leaf, i] = total
-                for j in range(size):
-                    total = 0.0
-                    for k in range(size):
-                        total += q[i, k] * local_tangent[k, j]
-                    half_rotated[i, j] = total
-            for i in range(size):
-                for j in range(size):
-                    total = 0.0
-                    for k in range(size):
-                        total += half_rotated[i, k] * q[j, k]
-                    tangent[leaf, i, j] = total
-        lowest = min(lowest, code)
-    return lowest
-
-
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
 def integrate(
     axes,
     leaf_weight,
-    leaf_phase,
-    rotation,
     children,
     fraction,
     operator,
     node_weight,
-    laws,
-    parameters,
-    starts,
-    state_start,
-    mean_start,
+    members,
+    share_of_phase,
+    rotation,
     tolerance,
     dt,
     macro_strain,
@@ -248,12 +197,13 @@ def integrate(
 ):
     """Integrate a batch of points; ``macro_tangent`` of no rows asks for none.
 
-    A row of ``old`` and ``new`` is: jumps of the nodes, then mean strain and mean stress of every phase (from
-    ``mean_start``), then the internal variables of every leaf (from ``state_start[0]``).
+    ``members`` is `Members.compiled` with the leaves as members; a row of ``old`` and ``new`` starts with the
+    jumps of the nodes, then come the means of the phases.
     """
     dimension = len(axes)
     size = 2 * dimension
-    leaves, nodes, phases = leaf_phase.size, fraction.size, starts.size - 1
+    leaves, nodes = leaf_weight.size, fraction.size
+    means_end = nodes * dimension + 2 * size * members[1].size
     root = leaves + nodes - 1
     strain = np.empty((leaves + nodes, size))
     step = np.empty((leaves + nodes, size))
@@ -264,9 +214,6 @@ def integrate(
     traction = np.empty((nodes, dimension))
     relaxation = np.empty((nodes, dimension, size))
     offset = np.empty((nodes, dimension))
-    phase_weight = np.zeros(phases)
-    for leaf in range(leaves):
-        phase_weight[leaf_phase[leaf]] += leaf_weight[leaf]
 
     for point in range(macro_strain.shape[0]):
         before, after = old[point], new[point]
@@ -279,10 +226,7 @@ def integrate(
             for i in range(size):
                 strain[root, i] = macro_strain[point, i]
             localise(axes, children, fraction, operator, jump, strain)
-            law_code = respond(
-                axes, leaf_phase, rotation, laws, parameters, starts, state_start, strain, before, after, dt,
-                stress, tangent,
-            )  # fmt: skip
+            law_code = respond(members, rotation, strain, before, after, dt, stress, tangent)
             residual = average(axes, children, fraction, operator, stress, traction)
             reference = 0.0
             for leaf in range(leaves):
@@ -345,14 +289,8 @@ def integrate(
             for node in range(nodes):
                 for d in range(dimension):
                     after[node * dimension + d] = jump[node, d]
-            after[mean_start : mean_start + 2 * size * phases] = 0.0
-            for leaf in range(leaves):
-                phase = leaf_phase[leaf]
-                start = mean_start + 2 * size * phase
-                share_of_phase = leaf_weight[leaf] / phase_weight[phase]
-                for i in range(size):
-                    after[start + i] += share_of_phase * strain[leaf, i]
-                    after[start + size + i] += share_of_phase * stress[leaf, i]
+            means = after[nodes * dimension : means_end]
+            store_means(members[0], share_of_phase, strain, stress, means)
         if macro_tangent.shape[0] > 0:
             if code >= 0:
                 condense(axes, children, fraction, operator, tangent, stress, relaxation, offset)

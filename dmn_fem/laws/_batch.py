@@ -1,0 +1,166 @@
+"""Many members (leaves or voxels), each with the law of its phase: one compiled loop for all."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from dmn_fem.laws._functions import FASTMATH, call_law, law_address
+from dmn_fem.laws._materials import PhaseLaw
+from dmn_fem.laws._protocol import Field, Record, State
+from dmn_fem.notation import Array, strain_size
+
+
+class Members:
+    """Members of a point with the law and the internal variables of their phase, laid out for `respond`.
+
+    The row of a point's state is: leading fields, mean strain and mean stress of every phase, and the
+    internal variables of all members, phase by phase.
+
+    Args:
+        laws: The law of every phase, by the phase's name.
+        phases: Names of the phases, in the order of their numbers.
+        member_phase: Phase number of every member, (members,).
+        weight: Volume fractions of the members, (members,).
+        dimension: 2 or 3.
+        leading: What else a point remembers, at the start of its row.
+
+    Raises:
+        ValueError: If laws are missing or belong to no phase.
+    """
+
+    def __init__(
+        self,
+        laws: Mapping[str, PhaseLaw],
+        phases: Sequence[str],
+        member_phase: NDArray[np.integer],
+        weight: Array,
+        dimension: int,
+        leading: Field,
+    ) -> None:
+        if set(laws) != set(phases):
+            raise ValueError(
+                f"laws are given for {', '.join(sorted(laws)) or 'no phase'}; "
+                f"the phases are {', '.join(phases)}"
+            )
+        self.laws = {phase: laws[phase] for phase in phases}
+        self.phase = np.ascontiguousarray(member_phase, dtype=np.int64)
+        self.dimension = dimension
+        ordered = list(self.laws.values())
+        counts = np.bincount(self.phase, minlength=len(ordered))
+        total = np.bincount(self.phase, weights=weight, minlength=len(ordered))
+        self.share = weight / total[self.phase]
+        """Volume fraction of every member within its phase, (members,)."""
+
+        size = strain_size(dimension)
+        means = [
+            Field(f"{phase}.{quantity}", (size,), unit)
+            for phase in phases
+            for quantity, unit in (("strain", "1"), ("stress", "stress"))
+        ]
+        records = [
+            Record(phase, int(count), law.fields(dimension))
+            for (phase, law), count in zip(self.laws.items(), counts, strict=True)
+        ]
+        self._layout = [leading, *means, *(record for record in records if record.fields)]
+        self.mean_start = leading.size
+        widths = np.array([record.width for record in records], dtype=np.int64)
+        order = np.argsort(self.phase, kind="stable")
+        ends = np.cumsum(widths[self.phase[order]])
+        starts = np.empty(self.phase.size, dtype=np.int64)
+        starts[order] = ends - widths[self.phase[order]]
+        starts += leading.size + sum(field.size for field in means)
+
+        constants = [law.parameters(dimension) for law in ordered]
+        self.compiled = (
+            self.phase,
+            np.array([law_address(type(law).function) for law in ordered], dtype=np.int64),
+            np.concatenate(constants).astype(float),
+            np.cumsum([0, *(len(part) for part in constants)]),
+            starts,
+            widths,
+        )
+        """What `respond` needs to know: phases, addresses, parameters and where they start, state likewise."""
+
+    def allocate(self, points: int) -> State:
+        """A stress-free state of so many points."""
+        return State(self._layout, points)
+
+    def averages(self, state: State) -> dict[str, Array]:
+        """Averages over each phase of strain, stress and the internal variables of its law."""
+        result: dict[str, Array] = {}
+        for number, (phase, law) in enumerate(self.laws.items()):
+            share = self.share[self.phase == number]
+            if share.size == 0:
+                continue
+            for quantity in ("strain", "stress"):
+                result[f"{phase}.{quantity}"] = state[f"{phase}.{quantity}"].copy()
+            for field in law.fields(self.dimension):
+                name = f"{phase}.{field.name}"
+                result[name] = np.einsum("m,pm...->p...", share, state[name])
+        return result
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def respond(members, rotation, strain, old, new, dt, stress, tangent):
+    """Stress, tangent and new internal variables of every member; returns the lowest code.
+
+    ``members`` is `Members.compiled`; ``rotation`` has the Mandel rotation of every member's material axes,
+    (members, s, s), or no rows.
+    """
+    phases, laws, parameters, parameter_start, state_start, state_width = members
+    size = strain.shape[1]
+    lowest = 1
+    local_strain, local_stress = np.empty(size), np.empty(size)
+    local_tangent, half_rotated = np.empty((size, size)), np.empty((size, size))
+    for member in range(phases.size):
+        phase = phases[member]
+        constants = parameters[parameter_start[phase] : parameter_start[phase + 1]]
+        start = state_start[member]
+        before = old[start : start + state_width[phase]]
+        after = new[start : start + state_width[phase]]
+        if rotation.shape[0] == 0:
+            code = call_law(
+                laws[phase], constants, strain[member], before, after, dt, stress[member], tangent[member]
+            )  # fmt: skip
+        else:
+            q = rotation[member]
+            for i in range(size):
+                total = 0.0
+                for j in range(size):
+                    total += q[j, i] * strain[member, j]
+                local_strain[i] = total
+            code = call_law(
+                laws[phase], constants, local_strain, before, after, dt, local_stress, local_tangent
+            )
+            for i in range(size):
+                total = 0.0
+                for j in range(size):
+                    total += q[i, j] * local_stress[j]
+                stress[member, i] = total
+                for j in range(size):
+                    total = 0.0
+                    for k in range(size):
+                        total += q[i, k] * local_tangent[k, j]
+                    half_rotated[i, j] = total
+            for i in range(size):
+                for j in range(size):
+                    total = 0.0
+                    for k in range(size):
+                        total += half_rotated[i, k] * q[j, k]
+                    tangent[member, i, j] = total
+        lowest = min(lowest, code)
+    return lowest
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def store_means(phases, share, strain, stress, means):
+    """Mean strain and mean stress of every phase, one after the other, into ``means``."""
+    size = strain.shape[1]
+    means[:] = 0.0
+    for member in range(phases.size):
+        start = 2 * size * phases[member]
+        for i in range(size):
+            means[start + i] += share[member] * strain[member, i]
+            means[start + size + i] += share[member] * stress[member, i]
