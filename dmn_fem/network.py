@@ -1,14 +1,14 @@
 """The deep material network itself: a binary tree of laminates, and its elastic answer in NumPy.
 
-A network of M leaves is stored in heap order: the inner nodes are 0 … M-2, the children of node i are
-2i+1 and 2i+2, and leaf j is node M-1+j. Every inner node is a laminate of its two children with a unit
-interface normal in the global frame (Gajek, Schneider and Böhlke 2020; Noels and Nguyen 2022); a leaf has
-a weight and a phase. Weights are normalised within each phase, so that the phase fractions are an exact
-input of the network.
+A network of M leaves is stored in heap order: the inner nodes are 0 … M-2, the children of node i
+are 2i+1 and 2i+2, and leaf j is node M-1+j. Every inner node is a laminate of its two children with
+a unit interface normal in the global frame (Gajek, Schneider and Böhlke 2020; Noels and Nguyen
+2022); a leaf has a weight and a phase. Weights are normalised within each phase, so that the phase
+fractions are an exact input of the network.
 
 References:
-    Liu, Wu and Koishi (2019), A deep material network for multiscale topology learning and accelerated
-    nonlinear modeling of heterogeneous materials, CMAME 345.
+    Liu, Wu and Koishi (2019), A deep material network for multiscale topology learning and
+    accelerated nonlinear modeling of heterogeneous materials, CMAME 345.
     Gajek, Schneider and Böhlke (2020), On the micromechanics of deep material networks, JMPS 142.
 """
 
@@ -43,7 +43,7 @@ def softplus_inverse(weight: ArrayLike) -> Array:
 
 
 def unit_normals(angles: ArrayLike) -> Array:
-    """Interface normals (..., 3) of angles (..., 1) = φ in 2D or (..., 2) = θ, φ in 3D, in radians."""
+    """Unit normals (..., 3) of angles (radians), (..., 1) = φ in 2D, (..., 2) = θ, φ in 3D."""
     angles = np.asarray(angles, dtype=float)
     phi = angles[..., -1]
     theta = np.full_like(phi, np.pi / 2) if angles.shape[-1] == 1 else angles[..., 0]
@@ -96,7 +96,8 @@ class Tree:
     Attributes:
         leaf_weight: Volume fraction of every leaf, (leaves,), sums to one.
         leaf_phase: Phase of every leaf, (leaves,), sorted: leaves of a phase are neighbours.
-        leaf_rotation: Mandel rotation from the phase's axes to the global ones, (leaves, s, s), or None.
+        leaf_rotation: Mandel rotation from the phase's axes to the global ones, (leaves, s, s), or
+            None.
         children: (nodes, 2).
         fraction: Share of the first child in its node, (nodes,).
         normal: Unit interface normals, (nodes, 3).
@@ -152,7 +153,9 @@ class Network:
             expected["leaf_orientation"] = (leaves, 4)
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} has shape {getattr(self, name).shape}; it must be {shape}")
+                raise ValueError(
+                    f"{name} has shape {getattr(self, name).shape}; it must be {shape}"
+                )
         if set(np.unique(self.leaf_phase)) - set(range(len(self.phases))):
             raise ValueError(f"leaf_phase must lie in 0 … {len(self.phases) - 1}")
         fraction = self.phase_fraction
@@ -188,7 +191,7 @@ class Network:
         leaves: int,
         rng: np.random.Generator,
     ) -> "Network":
-        """A random start for training: z ~ U(.2, .8), uniform angles, phases alternating over the leaves."""
+        """A random start for training: z ~ U(.2, .8), uniform angles, phases in alternation."""
         return cls(
             dimension,
             phases,
@@ -266,8 +269,8 @@ class Network:
         """Homogenised elastic stiffness.
 
         Args:
-            phase_stiffness: Mandel stiffness of every phase, (..., P, s, s) with s = 4 or 6 by dimension,
-                or s = 3 for in-plane stiffnesses (11, 22, √2·12) of a 2D network.
+            phase_stiffness: Mandel stiffness of every phase, (..., P, s, s) with s = 4 or 6 by
+                dimension, or s = 3 for in-plane stiffnesses (11, 22, √2·12) of a 2D network.
 
         Returns:
             Homogenised stiffness, (..., s, s).

@@ -1,9 +1,9 @@
-"""Mandel notation: symmetric tensors as vectors, stiffnesses as matrices, rotations as orthogonal matrices.
+"""Mandel notation: tensors as vectors, stiffnesses as matrices, rotations as orthogonal matrices.
 
 A symmetric tensor of a ``dimension`` 3 problem is the vector ``11, 22, 33, √2·12, √2·13, √2·23``; a
-``dimension`` 2 problem (plane strain and its relatives) keeps ``11, 22, 33, √2·12``. A two-dimensional
-*in-plane* stiffness, as elastic training uses it, has the three components ``11, 22, √2·12``.
-Engineering (Voigt) notation exists only in the two border functions at the end.
+``dimension`` 2 problem (plane strain and its relatives) keeps ``11, 22, 33, √2·12``. A
+two-dimensional *in-plane* stiffness, as elastic training uses it, has the three components ``11,
+22, √2·12``. Engineering (Voigt) notation exists only in the two border functions at the end.
 
 References:
     Mehrabadi and Cowin (1990), Eigentensors of linear anisotropic elastic materials.
@@ -64,7 +64,7 @@ def to_tensor(vector: ArrayLike) -> Array:
 
 
 def mandel_rotation(rotation: ArrayLike) -> Array:
-    """Orthogonal 6 x 6 matrix Q with ``to_mandel(R T Rᵀ) = Q to_mandel(T)`` for a rotation R (3, 3).
+    """Orthogonal matrix Q (6, 6) with ``to_mandel(R T Rᵀ) = Q to_mandel(T)`` for R (3, 3).
 
     A stiffness rotates as ``Q C Qᵀ``.
     """
@@ -74,7 +74,7 @@ def mandel_rotation(rotation: ArrayLike) -> Array:
 
 
 def rotation_from_quaternion(quaternion: ArrayLike) -> Array:
-    """Rotation matrices (..., 3, 3) of quaternions (..., 4), scalar first; they need not be of unit length."""
+    """Rotation matrices (..., 3, 3) of quaternions (..., 4), scalar first, of any length."""
     q = np.asarray(quaternion, dtype=float)
     w, x, y, z = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
     rows = (
@@ -153,7 +153,7 @@ def stiffness_to_voigt(stiffness: ArrayLike, order: str = "standard") -> Array:
 
 
 def stiffness_from_voigt(voigt: ArrayLike, order: str = "standard") -> Array:
-    """Mandel stiffness (6, 6) of an engineering (Voigt) stiffness; the inverse of `stiffness_to_voigt`."""
+    """Mandel stiffness (6, 6) of an engineering (Voigt) one; inverse of `stiffness_to_voigt`."""
     scale = component_scale(3)
     inverse = np.argsort(_VOIGT_ORDERS[order])
     return np.asarray(voigt, dtype=float)[np.ix_(inverse, inverse)] * np.outer(scale, scale)

@@ -1,8 +1,8 @@
 """A full-field unit cell as a constitutive law: true FE², and the reference for every network.
 
-The fluctuation is found by Newton's method with a line search on the incremental potential; each step is
-solved by conjugate gradients preconditioned with the Green operator of the mean tangent. The consistent
-macroscopic tangent takes one more linear solve for every strain component.
+The fluctuation is found by Newton's method with a line search on the incremental potential; each
+step is solved by conjugate gradients preconditioned with the Green operator of the mean tangent.
+The consistent macroscopic tangent takes one more linear solve for every strain component.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ import numpy as np
 
 from dmn_fem.homogenization._full_field import SpectralGrid, solve_linear
 from dmn_fem.laws import Code, Field, PhaseLaw, State, Status
-from dmn_fem.laws._batch import Members, respond, store_means
+from dmn_fem.laws._batch import Members
+from dmn_fem.laws._kernels import respond, store_means
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import Array, strain_size
 
@@ -27,7 +28,8 @@ class UnitCellLaw:
     Args:
         image: The phase image.
         laws: The law of every phase, by the phase's name.
-        tolerance: Unbalanced nodal forces relative to the stresses, both in the energy norm of the mean tangent.
+        tolerance: Unbalanced nodal forces relative to the stresses, both in the energy norm of the
+            mean tangent.
         tangent_tolerance: Residual of the linear solves for the macroscopic tangent.
 
     Raises:
@@ -130,7 +132,8 @@ class UnitCellLaw:
             )
             force = grid.force(stress)
             if slope < 0.0 and halvings < MAX_HALVINGS:
-                # The derivative of the convex incremental potential along the step; see the network's Newton.
+                # The derivative of the convex incremental potential along the step; see the
+                # network's Newton.
                 now = float(np.vdot(force, step))
                 if law_code < 0 or not now <= 0.8 * abs(slope):
                     shorter = share * abs(slope) / (abs(slope) + now) if law_code >= 0 else 0.0

@@ -3,20 +3,19 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from dmn_fem.laws._functions import FASTMATH, call_law, law_address
+from dmn_fem.laws._functions import law_address
 from dmn_fem.laws._materials import PhaseLaw
 from dmn_fem.laws._protocol import Field, Record, State
 from dmn_fem.notation import Array, strain_size
 
 
 class Members:
-    """Members of a point with the law and the internal variables of their phase, laid out for `respond`.
+    """Members of a point, each with the law of its phase, laid out for `_kernels.respond`.
 
-    The row of a point's state is: leading fields, mean strain and mean stress of every phase, and the
-    internal variables of all members, phase by phase.
+    The row of a point's state is: leading fields, mean strain and mean stress of every phase, and
+    the internal variables of all members, phase by phase.
 
     Args:
         laws: The law of every phase, by the phase's name.
@@ -63,7 +62,8 @@ class Members:
             Record(phase, int(count), law.fields(dimension))
             for (phase, law), count in zip(self.laws.items(), counts, strict=True)
         ]
-        self._layout = [leading, *means, *(record for record in records if record.fields)]
+        self._layout: list[Field | Record] = [leading, *means]
+        self._layout += [record for record in records if record.fields]
         self.mean_start = leading.size
         widths = np.array([record.width for record in records], dtype=np.int64)
         order = np.argsort(self.phase, kind="stable")
@@ -81,7 +81,7 @@ class Members:
             starts,
             widths,
         )
-        """What `respond` needs to know: phases, addresses, parameters and where they start, state likewise."""
+        """What `_kernels.respond` needs: phases, addresses, parameters, where state starts."""
 
     def allocate(self, points: int) -> State:
         """A stress-free state of so many points."""
@@ -100,67 +100,3 @@ class Members:
                 name = f"{phase}.{field.name}"
                 result[name] = np.einsum("m,pm...->p...", share, state[name])
         return result
-
-
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def respond(members, rotation, strain, old, new, dt, stress, tangent):
-    """Stress, tangent and new internal variables of every member; returns the lowest code.
-
-    ``members`` is `Members.compiled`; ``rotation`` has the Mandel rotation of every member's material axes,
-    (members, s, s), or no rows.
-    """
-    phases, laws, parameters, parameter_start, state_start, state_width = members
-    size = strain.shape[1]
-    lowest = 1
-    local_strain, local_stress = np.empty(size), np.empty(size)
-    local_tangent, half_rotated = np.empty((size, size)), np.empty((size, size))
-    for member in range(phases.size):
-        phase = phases[member]
-        constants = parameters[parameter_start[phase] : parameter_start[phase + 1]]
-        start = state_start[member]
-        before = old[start : start + state_width[phase]]
-        after = new[start : start + state_width[phase]]
-        if rotation.shape[0] == 0:
-            code = call_law(
-                laws[phase], constants, strain[member], before, after, dt, stress[member], tangent[member]
-            )  # fmt: skip
-        else:
-            q = rotation[member]
-            for i in range(size):
-                total = 0.0
-                for j in range(size):
-                    total += q[j, i] * strain[member, j]
-                local_strain[i] = total
-            code = call_law(
-                laws[phase], constants, local_strain, before, after, dt, local_stress, local_tangent
-            )
-            for i in range(size):
-                total = 0.0
-                for j in range(size):
-                    total += q[i, j] * local_stress[j]
-                stress[member, i] = total
-                for j in range(size):
-                    total = 0.0
-                    for k in range(size):
-                        total += q[i, k] * local_tangent[k, j]
-                    half_rotated[i, j] = total
-            for i in range(size):
-                for j in range(size):
-                    total = 0.0
-                    for k in range(size):
-                        total += half_rotated[i, k] * q[j, k]
-                    tangent[member, i, j] = total
-        lowest = min(lowest, code)
-    return lowest
-
-
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def store_means(phases, share, strain, stress, means):
-    """Mean strain and mean stress of every phase, one after the other, into ``means``."""
-    size = strain.shape[1]
-    means[:] = 0.0
-    for member in range(phases.size):
-        start = 2 * size * phases[member]
-        for i in range(size):
-            means[start + i] += share[member] * strain[member, i]
-            means[start + size + i] += share[member] * stress[member, i]

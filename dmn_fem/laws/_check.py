@@ -45,8 +45,8 @@ def check_tangent(
 ) -> float:
     """Largest relative difference between a law's tangent and central differences of its stress.
 
-    The law is driven along a random walk of strains, so that loading, unloading and reloading all occur. A
-    consistent tangent gives 1e-6 or less; a kink exactly at a visited strain gives more.
+    The law is driven along a random walk of strains, so that loading, unloading and reloading all
+    occur. A consistent tangent gives 1e-6 or less; a kink exactly at a visited strain gives more.
 
     Args:
         law: The law.

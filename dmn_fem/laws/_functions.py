@@ -1,7 +1,7 @@
 """Law functions: what one phase does at one point, compiled once and called through its address.
 
-Every law function has the same signature, so that networks and unit cells are compiled once for all laws
-and a new law costs the compilation of its own few lines.
+Every law function has the same signature, so that networks and unit cells are compiled once for all
+laws and a new law costs the compilation of its own few lines.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,7 @@ from numba.extending import intrinsic
 
 _VECTOR = types.float64[::1]
 _MATRIX = types.float64[:, ::1]
-LAW_SIGNATURE = types.int64(
-    _VECTOR, _VECTOR, _VECTOR, _VECTOR, types.float64, _VECTOR, _MATRIX
-)
+LAW_SIGNATURE = types.int64(_VECTOR, _VECTOR, _VECTOR, _VECTOR, types.float64, _VECTOR, _MATRIX)
 """``law(parameters, strain, old, new, dt, stress, tangent) -> code``."""
 
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
@@ -25,11 +23,11 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 
 
 def law_function(function: Callable[..., int]) -> Any:
-    """Compile ``law(parameters, strain, old, new, dt, stress, tangent) -> code`` for use in every leaf.
+    """Compile ``law(parameters, strain, old, new, dt, stress, tangent) -> code`` of one point.
 
-    ``strain`` has 4 or 6 Mandel components; ``old`` holds the internal variables at the start of the step;
-    ``new``, ``stress`` and the consistent ``tangent`` are to be written; the code is that of
-    `dmn_fem.laws.Code`. An exception or a NaN counts as a failed point.
+    ``strain`` has 4 or 6 Mandel components; ``old`` holds the internal variables at the start of
+    the step; ``new``, ``stress`` and the consistent ``tangent`` are to be written; the code is that
+    of `dmn_fem.laws.Code`. An exception or a NaN counts as a failed point.
     """
     return njit(LAW_SIGNATURE, cache=True, error_model="numpy", fastmath=FASTMATH)(function)
 
@@ -93,7 +91,7 @@ def _yield_stress(hardening, equivalent):
 
 @law_function
 def j2_plasticity(parameters, strain, old, new, dt, stress, tangent):
-    """Radial return with isotropic hardening and its consistent tangent (Simo and Hughes 1998, box 3.2)."""
+    """Radial return, isotropic hardening, consistent tangent (Simo and Hughes 1998, box 3.2)."""
     size = strain.size
     young_modulus, poisson_ratio = parameters[0], parameters[1]
     hardening = parameters[2:]
@@ -102,9 +100,7 @@ def j2_plasticity(parameters, strain, old, new, dt, stress, tangent):
     equivalent_old = old[size]
 
     # The trial deviator goes to `stress`, its norm decides.
-    mean = (
-        strain[0] + strain[1] + strain[2] - old[0] - old[1] - old[2]
-    ) / 3.0
+    mean = (strain[0] + strain[1] + strain[2] - old[0] - old[1] - old[2]) / 3.0
     norm_squared = 0.0
     for i in range(size):
         stress[i] = 2.0 * shear * (strain[i] - old[i] - (mean if i < 3 else 0.0))
@@ -115,7 +111,8 @@ def j2_plasticity(parameters, strain, old, new, dt, stress, tangent):
 
     increment = 0.0
     if not trial <= limit * (1.0 + 1e-12):
-        # Newton on the decreasing function trial - 3Gx - σy(p + x), kept inside the bracket of its root.
+        # Newton on the decreasing function trial - 3Gx - σy(p + x), kept inside the bracket of its
+        # root.
         low, high = 0.0, (trial - limit) / (3.0 * shear)
         increment = (trial - limit) / (3.0 * shear + slope)
         for _ in range(50):

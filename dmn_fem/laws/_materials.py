@@ -12,15 +12,14 @@ from dmn_fem.laws._functions import j2_plasticity, linear_elastic
 from dmn_fem.laws._protocol import Field
 from dmn_fem.notation import Array, isotropic_stiffness, orthotropic_stiffness, strain_size
 
-
 _STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
 class PhaseLaw(ABC):
     """What one phase does at one point: parameters, internal variables and a compiled function.
 
-    A user's own law is a frozen dataclass that names its `function`, gives the `parameters` the function
-    reads, and declares its internal variables in `fields`.
+    A user's own law is a frozen dataclass that names its `function`, gives the `parameters` the
+    function reads, and declares its internal variables in `fields`.
     """
 
     function: ClassVar[Any]
@@ -33,7 +32,7 @@ class PhaseLaw(ABC):
         """The vector that the law function receives."""
 
     def fields(self, dimension: int) -> tuple[Field, ...]:
-        """Internal variables in the order of the law function's ``old`` and ``new``; none by default."""
+        """Internal variables, in the order of the law function's ``old`` and ``new``; or none."""
         return ()
 
 
@@ -138,7 +137,7 @@ class LinearHardening(Hardening):
 
 @dataclass(frozen=True)
 class TabulatedHardening(Hardening):
-    """Yield stress from a table, linear between its rows and constant behind the last (perfect plasticity).
+    """Yield stress from a table, linear between its rows and constant behind the last.
 
     Attributes:
         plastic_strain: Equivalent plastic strains, increasing from 0.
@@ -164,8 +163,8 @@ class TabulatedHardening(Hardening):
         """Number of rows, then plastic strains, then stresses."""
         if yield_stress != self.stress[0]:
             raise ValueError(
-                f"yield_stress is {yield_stress} but the hardening table starts at {self.stress[0]}; "
-                "they must be equal"
+                f"yield_stress is {yield_stress} but the hardening table starts at "
+                f"{self.stress[0]}; they must be equal"
             )
         return (float(len(self.stress)), *self.plastic_strain, *self.stress)
 

@@ -49,7 +49,8 @@ def read_phases(path: str | Path) -> dict[str, PhaseLaw]:
     """Phase laws by name of the phase.
 
     Raises:
-        ValueError: With file, phase and entry, if the file is not TOML, or a law or its parameters are not right.
+        ValueError: With file, phase and entry, if the file is not TOML, or a law or its parameters
+            are not right.
         OSError: If the file cannot be read.
     """
     path = Path(path)

@@ -1,4 +1,4 @@
-"""The one interface: what a network, a single-phase material and a full-field unit cell have in common."""
+"""The one interface of networks, single-phase materials and full-field unit cells."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Status:
 
     @property
     def worst(self) -> int | None:
-        """The point with the lowest code and, among those, the most iterations; None of an empty batch."""
+        """The point of the lowest code and, among those, the most iterations; None of no points."""
         if self.codes.size == 0:
             return None
         candidates = np.flatnonzero(self.codes == self.codes.min())
@@ -46,7 +46,7 @@ class Status:
 
     @property
     def step_factor(self) -> float:
-        """Suggested factor for the next time step: below 1 after a failure, above 1 after easy steps."""
+        """Suggested factor for the next step: below 1 after a failure, above 1 after easy steps."""
         if self.failed:
             return 0.5
         return 1.5 if self.codes.size == 0 or self.iterations.max() <= 6 else 1.0
@@ -93,10 +93,11 @@ class Record:
 
 
 class State:
-    """Internal variables of a batch of points, as they were accepted (`old`) and as last integrated (`new`).
+    """Internal variables of a batch of points, as accepted (`old`) and as integrated (`new`).
 
-    Both are arrays of shape (points, width), one row a point, its fields and records one after the other; they
-    start at zero. A field of a record is named ``record.field`` and has shape (points, count, ...).
+    Both are arrays of shape (points, width), one row a point, its fields and records one after the
+    other; they start at zero. A field of a record is named ``record.field`` and has shape (points,
+    count, ...).
     """
 
     def __init__(self, layout: Iterable[Field | Record], points: int) -> None:
@@ -165,7 +166,8 @@ class State:
         for name, values in fields.items():
             if np.shape(values) != self[name].shape:
                 raise ValueError(
-                    f"field {name} has shape {np.shape(values)}; this state needs {self[name].shape}"
+                    f"field {name} has shape {np.shape(values)}; "
+                    f"this state needs {self[name].shape}"
                 )
         for name, values in fields.items():
             view = self._view(name)
@@ -200,8 +202,8 @@ class Law(Protocol):
     ) -> Status:
         """Integrate from the old state to a given total strain, in place.
 
-        The new state, the stress and the tangent are pure functions of old state, strain and dt. No point
-        raises; a failed point has code -1 and NaN in its stress and tangent.
+        The new state, the stress and the tangent are pure functions of old state, strain and dt. No
+        point raises; a failed point has code -1 and NaN in its stress and tangent.
 
         Args:
             strain: Total strain at the end of the step, (points, strain_size), C-contiguous.
@@ -215,7 +217,7 @@ class Law(Protocol):
     def averages(self, state: State) -> dict[str, Array]:
         """Volume averages over each phase of all that the accepted state knows.
 
-        Names are ``phase.quantity`` (``matrix.stress``, ``matrix.plastic_strain``, ...), values have shape
-        (points,) or (points, components).
+        Names are ``phase.quantity`` (``matrix.stress``, ``matrix.plastic_strain``, ...), values
+        have shape (points,) or (points, components).
         """
         ...

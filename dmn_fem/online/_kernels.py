@@ -1,18 +1,19 @@
 """The compiled network: Newton in O(leaves) by one sweep up and one sweep down the tree.
 
-Everything here works on one Mandel vector of ``2 * len(axes)`` components; ``axes`` is (0, 1) in 2D and
-(0, 1, 2) in 3D, a tuple, so that its length is known to the compiler. Indices of tree members (`Tree`): leaves
-first, then inner nodes in post-order, the root last.
+Everything here works on one Mandel vector of ``2 * len(axes)`` components; ``axes`` is (0, 1) in 2D
+and (0, 1, 2) in 3D, a tuple, so that its length is known to the compiler. Indices of tree members
+(`Tree`): leaves first, then inner nodes in post-order, the root last.
 
 References:
-    Gajek, Schneider and Böhlke (2020), JMPS 142, for the Newton system; the sweeps are its block elimination.
+    Gajek, Schneider and Böhlke (2020), JMPS 142, for the Newton system; the sweeps are its block
+    elimination.
 """
 
 import numpy as np
 from numba import njit
 
-from dmn_fem.laws._batch import respond, store_means
 from dmn_fem.laws._functions import FASTMATH
+from dmn_fem.laws._kernels import respond, store_means
 
 MAX_ITERATIONS = 30
 MAX_HALVINGS = 8
@@ -63,7 +64,7 @@ def localise(axes, children, fraction, operator, jump, strain):
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)
 def average(axes, children, fraction, operator, stress, traction):
-    """Mean stresses below all nodes, and their traction jumps Hᵀ(σ1 - σ2); returns the largest jump."""
+    """Mean stresses below all nodes and traction jumps Hᵀ(σ1 - σ2); returns the largest jump."""
     dimension = len(axes)
     size = 2 * dimension
     nodes = fraction.size
@@ -89,9 +90,9 @@ def average(axes, children, fraction, operator, stress, traction):
 def condense(axes, children, fraction, operator, tangent, stress, relaxation, offset):
     """Sweep up: eliminate the jump of every node.
 
-    C̄ = f1 C1 + f2 C2 - f1 f2 D H K⁻¹ Hᵀ D and s̄ = f1 s1 + f2 s2 - f1 f2 D H K⁻¹ Hᵀ (s1 - s2), with D = C1 - C2,
-    K = Hᵀ (f2 C1 + f1 C2) H. Kept for the way down: ``relaxation`` = K⁻¹ Hᵀ D and ``offset`` = K⁻¹ Hᵀ (s1 - s2).
-    ``stress`` holds the leaves' stresses and receives s̄.
+    C̄ = f1 C1 + f2 C2 - f1 f2 D H K⁻¹ Hᵀ D and s̄ = f1 s1 + f2 s2 - f1 f2 D H K⁻¹ Hᵀ (s1 - s2),
+    with D = C1 - C2, K = Hᵀ (f2 C1 + f1 C2) H. Kept for the way down: ``relaxation`` = K⁻¹ Hᵀ D and
+    ``offset`` = K⁻¹ Hᵀ (s1 - s2). ``stress`` holds the leaves' stresses and receives s̄.
     """
     dimension = len(axes)
     size = 2 * dimension
@@ -197,8 +198,8 @@ def integrate(
 ):
     """Integrate a batch of points; ``macro_tangent`` of no rows asks for none.
 
-    ``members`` is `Members.compiled` with the leaves as members; a row of ``old`` and ``new`` starts with the
-    jumps of the nodes, then come the means of the phases.
+    ``members`` is `Members.compiled` with the leaves as members; a row of ``old`` and ``new``
+    starts with the jumps of the nodes, then come the means of the phases.
     """
     dimension = len(axes)
     size = 2 * dimension
@@ -238,8 +239,9 @@ def integrate(
                 code = law_code
                 break
             if slope < 0.0 and halvings < MAX_HALVINGS:
-                # The incremental potential along the step has this derivative; it is convex for hardening
-                # phases. Too positive means that the step went beyond the minimum: shorten it.
+                # The incremental potential along the step has this derivative; it is convex for
+                # hardening phases. Too positive means that the step went beyond the minimum:
+                # shorten it.
                 now = 0.0
                 for node in range(nodes):
                     f1 = fraction[node]

@@ -17,7 +17,8 @@ class NetworkLaw:
     Args:
         network: Geometry of the network.
         laws: The law of every phase, by the phase's name.
-        tolerance: Largest traction jump at any interface, relative to the mean norm of the leaves' stresses.
+        tolerance: Largest traction jump at any interface, relative to the mean norm of the leaves'
+            stresses.
 
     Raises:
         ValueError: If laws are missing or belong to no phase.

@@ -1,0 +1,71 @@
+"""The compiled loop over the members of a point, each with the law of its phase."""
+
+import numpy as np
+from numba import njit
+
+from dmn_fem.laws._functions import FASTMATH, call_law
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def respond(members, rotation, strain, old, new, dt, stress, tangent):
+    """Stress, tangent and new internal variables of every member; returns the lowest code.
+
+    ``members`` is `Members.compiled`; ``rotation`` has the Mandel rotation of every member's
+    material axes, (members, s, s), or no rows.
+    """
+    phases, laws, parameters, parameter_start, state_start, state_width = members
+    size = strain.shape[1]
+    lowest = 1
+    local_strain, local_stress = np.empty(size), np.empty(size)
+    local_tangent, half_rotated = np.empty((size, size)), np.empty((size, size))
+    for member in range(phases.size):
+        phase = phases[member]
+        constants = parameters[parameter_start[phase] : parameter_start[phase + 1]]
+        start = state_start[member]
+        before = old[start : start + state_width[phase]]
+        after = new[start : start + state_width[phase]]
+        if rotation.shape[0] == 0:
+            code = call_law(
+                laws[phase], constants, strain[member], before, after, dt, stress[member],
+                tangent[member]
+            )  # fmt: skip
+        else:
+            q = rotation[member]
+            for i in range(size):
+                total = 0.0
+                for j in range(size):
+                    total += q[j, i] * strain[member, j]
+                local_strain[i] = total
+            code = call_law(
+                laws[phase], constants, local_strain, before, after, dt, local_stress, local_tangent
+            )
+            for i in range(size):
+                total = 0.0
+                for j in range(size):
+                    total += q[i, j] * local_stress[j]
+                stress[member, i] = total
+                for j in range(size):
+                    total = 0.0
+                    for k in range(size):
+                        total += q[i, k] * local_tangent[k, j]
+                    half_rotated[i, j] = total
+            for i in range(size):
+                for j in range(size):
+                    total = 0.0
+                    for k in range(size):
+                        total += half_rotated[i, k] * q[j, k]
+                    tangent[member, i, j] = total
+        lowest = min(lowest, code)
+    return lowest
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def store_means(phases, share, strain, stress, means):
+    """Mean strain and mean stress of every phase, one after the other, into ``means``."""
+    size = strain.shape[1]
+    means[:] = 0.0
+    for member in range(phases.size):
+        start = 2 * size * phases[member]
+        for i in range(size):
+            means[start + i] += share[member] * strain[member, i]
+            means[start + size + i] += share[member] * stress[member, i]

@@ -1,0 +1,258 @@
+"""The one-point driver: any law along a path of prescribed strain and stress components."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from dmn_fem.laws import Code, Law, State
+from dmn_fem.notation import COMPONENTS, Array, component_scale, strain_size
+
+MAX_ITERATIONS = 20
+MAX_CUTS = 10
+"""An increment is halved at most so many times before the point counts as failed."""
+
+
+@dataclass(frozen=True)
+class LoadPath:
+    """Prescribed strain and stress components from the stress-free state at time 0, row by row.
+
+    Attributes:
+        time: At the end of the increments, increasing, (rows,).
+        strain: Mandel strain where it is prescribed, NaN elsewhere, (rows, 4 or 6).
+        stress: Mandel stress where it is prescribed, NaN elsewhere, (rows, 4 or 6).
+
+    Raises:
+        ValueError: If times do not increase from 0 on, or a component has two values or none.
+    """
+
+    time: Array
+    strain: Array
+    stress: Array
+
+    def __post_init__(self) -> None:
+        steps = np.diff(self.time, prepend=0.0)
+        if not (np.isfinite(self.time).all() and (steps[1:] > 0).all() and (steps >= 0).all()):
+            raise ValueError("time must be finite, not negative and increase from row to row")
+        dimension = 2 if self.strain.shape[-1] == 4 else 3
+        given = np.isfinite(self.strain).astype(int) + np.isfinite(self.stress)
+        for row, component in np.argwhere(given != 1):
+            name = COMPONENTS[dimension][component]
+            raise ValueError(
+                f"row {row + 1}: component {name} has "
+                + ("neither a strain nor a stress" if given[row, component] == 0 else "both values")
+                + "; prescribe it by one of the two"
+            )
+
+    @classmethod
+    def strain_driven(cls, strain: Array, time: Array | None = None) -> Self:
+        """All strain components prescribed, Mandel, (rows, 4 or 6); a unit of time a row or so."""
+        strain = np.asarray(strain, dtype=float)
+        time = np.arange(1.0, len(strain) + 1.0) if time is None else np.asarray(time, dtype=float)
+        return cls(time, strain, np.full_like(strain, np.nan))
+
+    @classmethod
+    def read(cls, path: str | Path, dimension: int) -> Self:
+        """Read a CSV file: ``time``, any of ``strain_11 … stress_23`` (tensor components).
+
+        A component is prescribed by the one of its two columns that has a value in the row; a
+        component in no column has zero strain.
+
+        Raises:
+            ValueError: With file and row, if the table is not right.
+            OSError: If the file cannot be read.
+        """
+        names, size = COMPONENTS[dimension], strain_size(dimension)
+        columns = {f"{kind}_{name}" for kind in ("strain", "stress") for name in names}
+        with Path(path).open(newline="", encoding="utf-8") as stream:
+            table = csv.DictReader(stream, restkey="", skipinitialspace=True)
+            header = [name.strip() for name in table.fieldnames or ()]
+            table.fieldnames = header
+            if "time" not in header:
+                raise ValueError(f"{path}: there is no column time")
+            if unknown := [name for name in header if name not in columns | {"time"}]:
+                raise ValueError(
+                    f"{path}: unknown column {unknown[0]!r}; in {dimension}D there may be time and "
+                    f"{', '.join(sorted(columns))}"
+                )
+            if len(set(header)) != len(header):
+                raise ValueError(f"{path}: a column stands there twice")
+            rows = []
+            for number, entries in enumerate(table, start=1):
+                if None in entries.values() or "" in entries:
+                    raise ValueError(f"{path}: row {number} has not {len(header)} entries")
+                try:
+                    rows.append({k: float(v) if v.strip() else np.nan for k, v in entries.items()})
+                except ValueError as error:
+                    raise ValueError(f"{path}: row {number}: {error}") from None
+        if not rows:
+            raise ValueError(f"{path}: there are no rows")
+        values = {kind: np.full((len(rows), size), np.nan) for kind in ("strain", "stress")}
+        for position, (name, scale) in enumerate(
+            zip(names, component_scale(dimension), strict=True)
+        ):
+            used = False
+            for kind, array in values.items():
+                if f"{kind}_{name}" in header:
+                    array[:, position] = [scale * row[f"{kind}_{name}"] for row in rows]
+                    used = True
+            if not used:
+                values["strain"][:, position] = 0.0
+        try:
+            return cls(np.array([row["time"] for row in rows]), values["strain"], values["stress"])
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+@dataclass
+class Response:
+    """What a law answered along a path; a failed point ends it with a row of code -1 and NaN.
+
+    Attributes:
+        time: (rows,).
+        strain: Mandel, (rows, 4 or 6).
+        stress: Mandel, (rows, 4 or 6).
+        iterations: Iterations of the law, summed over the increment, (rows,).
+        status: Lowest `Code` of the increment, (rows,).
+        averages: Averages per phase, (rows, ...), by name.
+    """
+
+    time: Array
+    strain: Array
+    stress: Array
+    iterations: Sequence[int]
+    status: Sequence[int]
+    averages: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the law gave up before the end of the path."""
+        return len(self.status) > 0 and self.status[-1] == Code.FAILED
+
+    def write(self, path: str | Path) -> None:
+        """Write a CSV file: time, tensor components, iterations, status, averages."""
+        dimension = 2 if self.strain.shape[-1] == 4 else 3
+        names, scale = COMPONENTS[dimension], component_scale(dimension)
+        header, columns = ["time"], [self.time]
+        tensors = {"strain": self.strain, "stress": self.stress}
+        for kind, values in tensors.items():
+            header += [f"{kind}_{name}" for name in names]
+            columns += list((values / scale).T)
+        header += ["iterations", "status"]
+        columns += [np.asarray(self.iterations), np.asarray(self.status)]
+        for kind, values in self.averages.items():
+            if values.ndim == 1:
+                header.append(kind)
+                columns.append(values)
+            else:
+                header += [f"{kind}_{name}" for name in names]
+                columns += list((values / scale).T)
+        with Path(path).open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(header)
+            writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def drive(law: Law, path: LoadPath, tolerance: float = 1e-8) -> Response:
+    """Take one point of a law along a path.
+
+    Unknown strains follow from the prescribed stresses by Newton's method with the law's tangent.
+    An increment that does not converge is halved, and the path between two rows is straight.
+
+    Args:
+        law: Any law.
+        path: Prescribed components, of the law's dimension.
+        tolerance: Of the prescribed stresses, relative to the largest stress so far.
+
+    Raises:
+        ValueError: If path and law differ in dimension.
+    """
+    size = law.strain_size
+    if path.strain.shape[1] != size:
+        raise ValueError(
+            f"the path has {path.strain.shape[1]} components and the law {size}: "
+            "one is 2D, one is 3D"
+        )
+    state = law.allocate(1)
+    strain, stress = np.zeros(size), np.zeros(size)
+    time, largest = 0.0, 0.0
+    rows: list[tuple[float, Array, Array, int, int]] = []
+    averages: list[dict[str, Array]] = []
+    for end, strain_end, stress_end in zip(path.time, path.strain, path.stress, strict=True):
+        strain_start, stress_start = strain, stress
+        done, share, cuts, iterations, status = 0.0, 1.0, 0, 0, int(Code.CONVERGED)
+        while done < 1.0 and status != Code.FAILED:
+            target = min(done + share, 1.0)
+            code, count, new_strain, new_stress = _increment(
+                law,
+                state,
+                strain,
+                strain_start + target * (strain_end - strain_start),
+                stress_start + target * (stress_end - stress_start),
+                (target - done) * (end - time),
+                tolerance,
+                largest,
+            )
+            iterations += count
+            if code == Code.FAILED:
+                state.revert()
+                cuts, share = cuts + 1, 0.5 * share
+                if cuts > MAX_CUTS:
+                    status = int(Code.FAILED)
+            else:
+                state.accept()
+                strain, stress, done = new_strain, new_stress, target
+                largest = max(largest, float(np.abs(stress).max()))
+                status = min(status, code)
+        if status == Code.FAILED:
+            strain, stress = np.full(size, np.nan), np.full(size, np.nan)
+        time = float(end)
+        rows.append((time, strain, stress, iterations, status))
+        means = law.averages(state)
+        if status == Code.FAILED:
+            means = {name: np.full_like(values, np.nan) for name, values in means.items()}
+        averages.append(means)
+        if status == Code.FAILED:
+            break
+    times, strains, stresses, counts, codes = zip(*rows, strict=True)
+    return Response(
+        np.array(times),
+        np.array(strains),
+        np.array(stresses),
+        counts,
+        codes,
+        {name: np.concatenate([row[name] for row in averages]) for name in averages[0]},
+    )
+
+
+def _increment(
+    law: Law,
+    state: State,
+    start: Array,
+    strain_end: Array,
+    stress_end: Array,
+    dt: float,
+    tolerance: float,
+    largest: float,
+) -> tuple[int, int, Array, Array]:
+    """Code, iterations, strain, stress after an increment; NaN marks what is not prescribed."""
+    unknown = np.flatnonzero(np.isnan(strain_end))
+    strain = np.where(np.isnan(strain_end), start, strain_end)
+    size = law.strain_size
+    stress, tangent = np.empty((1, size)), np.empty((1, size, size))
+    iterations = 0
+    for _ in range(MAX_ITERATIONS):
+        status = law.integrate(strain[None], state, stress, tangent if unknown.size else None, dt)
+        iterations += int(status.iterations[0])
+        if status.codes[0] == Code.FAILED:
+            break
+        residual = stress_end[unknown] - stress[0, unknown]
+        if np.abs(residual).max(initial=0.0) <= tolerance * max(largest, np.abs(stress).max()):
+            return int(status.codes[0]), iterations, strain, stress[0]
+        strain = strain.copy()
+        block = tangent[0][np.ix_(unknown, unknown)]
+        strain[unknown] += np.linalg.lstsq(block, residual)[0]
+    return int(Code.FAILED), iterations, strain, stress[0]

@@ -1,0 +1,83 @@
+import pytest
+
+from dmn_fem.laws import (
+    J2Plasticity,
+    LinearElastic,
+    LinearHardening,
+    OrthotropicElastic,
+    TabulatedHardening,
+    VoceHardening,
+    read_phases,
+)
+
+GOOD = """
+[matrix]
+law = "j2_plasticity"
+young_modulus = 100
+poisson_ratio = 0.3
+yield_stress = 0.1
+hardening = { type = "linear", modulus = 5.0 }
+[second]
+law = "j2_plasticity"
+young_modulus = 100
+poisson_ratio = 0.3
+yield_stress = 0.1
+hardening = { type = "voce", saturation = 0.1, rate = 20.0, modulus = 1.0 }
+[third]
+law = "j2_plasticity"
+young_modulus = 100
+poisson_ratio = 0.3
+yield_stress = 0.1
+hardening = { type = "table", plastic_strain = [0.0, 0.1], stress = [0.1, 0.2] }
+[inclusion]
+law = "linear_elastic"
+young_modulus = 500.0
+poisson_ratio = 0.19
+[fibre]
+law = "orthotropic_elastic"
+young_moduli = [9.0, 5.0, 3.0]
+poisson_ratios = [0.2, 0.3, 0.1]
+shear_moduli = [1.0, 2.0, 4.0]
+"""
+
+
+def test_all_laws_are_read(tmp_path):
+    file = tmp_path / "phases.toml"
+    file.write_text(GOOD)
+    assert read_phases(file) == {
+        "matrix": J2Plasticity(100.0, 0.3, 0.1, LinearHardening(5.0)),
+        "second": J2Plasticity(100.0, 0.3, 0.1, VoceHardening(0.1, 20.0, 1.0)),
+        "third": J2Plasticity(100.0, 0.3, 0.1, TabulatedHardening((0.0, 0.1), (0.1, 0.2))),
+        "inclusion": LinearElastic(500.0, 0.19),
+        "fibre": OrthotropicElastic((9.0, 5.0, 3.0), (0.2, 0.3, 0.1), (1.0, 2.0, 4.0)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'law = "linear_elastic"',
+            'law = "elastic"',
+            "'elastic'; it must be one of linear_elastic",
+        ),
+        ('law = "linear_elastic"\n', "", "law is missing"),
+        ("poisson_ratio = 0.19", "poisson_ratio = 0.7", "poisson_ratio is 0.7"),
+        ("poisson_ratio = 0.19", "poison_ratio = 0.19", "poisson_ratio: Field required"),
+        ("poisson_ratio = 0.19", 'poisson_ratio = "low"', "poisson_ratio: "),
+        ("poisson_ratio = 0.19", "poisson_ratio = 0.19\nextra = 1", "extra: "),
+        ('type = "voce"', 'type = "power"', r"\[second\] hardening: type is 'power'"),
+        ("rate = 20.0", "rate = -20.0", r"\[second\] hardening: hardening rate is -20"),
+        ("stress = [0.1, 0.2]", "stress = [0.3, 0.4]", "must be equal"),
+        ("[matrix]", "[matrix", "not a TOML file"),
+        ('law = "orthotropic_elastic"', "law = 3", "law is 3"),
+    ],
+)
+def test_errors_name_file_phase_and_entry(tmp_path, old, new, message):
+    file = tmp_path / "phases.toml"
+    assert old in GOOD
+    file.write_text(GOOD.replace(old, new))
+    with pytest.raises(ValueError, match=message) as error:
+        read_phases(file)
+    assert str(error.value).startswith(str(file))
+    assert "\n" not in str(error.value)

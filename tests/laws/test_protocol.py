@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from dmn_fem.laws import Field, Record, State
+
+
+@pytest.fixture
+def state():
+    record = Record("matrix", 3, (Field("plastic_strain", (4,)), Field("p", ())))
+    state = State([Field("jumps", (2, 2)), record], 5)
+    state.new[:] = np.arange(state.new.size).reshape(state.new.shape)
+    return state
+
+
+def test_accept_and_revert(state):
+    assert not state.old.any()
+    state.revert()
+    assert not state.new.any()
+    state.new[:] = 1.0
+    state.accept()
+    state.accept()
+    assert (state.old == 1.0).all()
+    assert (state.new == 1.0).all()
+
+
+def test_fields_by_name(state):
+    state.accept()
+    assert state.names == ("jumps", "matrix.plastic_strain", "matrix.p")
+    np.testing.assert_array_equal(state["jumps"][0], [[0, 1], [2, 3]])
+    np.testing.assert_array_equal(state["matrix.plastic_strain"][0, 1], [9, 10, 11, 12])
+    np.testing.assert_array_equal(state["matrix.p"][0], [8, 13, 18])
+    with pytest.raises(KeyError, match=r"no field 'p'.*jumps"):
+        state["p"]
+
+
+def test_export_and_load(state):
+    state.accept()
+    exported = state.export()
+    assert exported["matrix.p"].shape == (5, 3)
+    other = State(
+        [
+            Field("jumps", (2, 2)),
+            Record("matrix", 3, (Field("plastic_strain", (4,)), Field("p", ()))),
+        ],
+        5,
+    )
+    other.load(exported)
+    np.testing.assert_array_equal(other.old, state.old)
+    np.testing.assert_array_equal(other.new, state.old)
+    assert state.export(np.array([3]))["jumps"].shape == (1, 2, 2)
+    before = other.old.copy()
+    with pytest.raises(ValueError, match=r"matrix\.p has shape"):
+        other.load(exported | {"jumps": exported["jumps"] + 1, "matrix.p": np.zeros((5, 2))})
+    with pytest.raises(ValueError, match="has fields"):
+        other.load({"jumps": exported["jumps"]})
+    np.testing.assert_array_equal(other.old, before)

@@ -1,0 +1,268 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dmn_fem.laws import (
+    Code,
+    J2Plasticity,
+    LinearElastic,
+    OrthotropicElastic,
+    VoceHardening,
+    initial_stiffness,
+)
+from dmn_fem.laws._check import respond
+from dmn_fem.network import Network, jump_operator, laminate
+from dmn_fem.online import NetworkLaw
+
+J2 = J2Plasticity(100.0, 0.3, 0.1, VoceHardening(0.1, 50.0, 1.0))
+STIFF = LinearElastic(2000.0, 0.2)
+SOFT = LinearElastic(2.0, 0.2)
+PHASES = ("matrix", "inclusion")
+
+
+def random_network(dimension, leaves, seed, phases=PHASES):
+    rng = np.random.default_rng(seed)
+    return Network.random(dimension, phases, rng.dirichlet(np.full(len(phases), 3.0)), leaves, rng)
+
+
+def random_path(dimension, steps, seed, size=0.002):
+    """A random walk with a bias: loading, unloading and changes of direction."""
+    rng = np.random.default_rng(seed)
+    walk = rng.normal(size=2 * dimension) + rng.normal(size=(steps, 2 * dimension))
+    return np.cumsum(size * walk, axis=0)
+
+
+class Flattened:
+    """The dense reference: Aᵀ W σ(ε̄ + A a) = 0 solved by Newton's method on all jumps at once."""
+
+    def __init__(self, network, laws):
+        tree = network.tree()
+        self.laws = [laws[network.phases[phase]] for phase in tree.leaf_phase]
+        self.weights = tree.leaf_weight
+        size, dimension = 2 * network.dimension, network.dimension
+        leaves, nodes = len(tree.leaf_weight), len(tree.fraction)
+        operators = jump_operator(tree.normal, dimension)
+        members = np.zeros((leaves + nodes, size, nodes * dimension))
+        for node in reversed(range(nodes)):
+            own = np.zeros((size, nodes * dimension))
+            own[:, node * dimension : (node + 1) * dimension] = operators[node]
+            left, right = tree.children[node]
+            f1 = tree.fraction[node]
+            members[left] = members[leaves + node] + (1 - f1) * own
+            members[right] = members[leaves + node] - f1 * own
+        self.localisation = members[:leaves]
+        self.jumps = np.zeros(nodes * dimension)
+        self.internal = [
+            np.zeros(sum(field.size for field in law.fields(dimension))) for law in self.laws
+        ]
+
+    def _respond(self, strain, jumps):
+        answers = [
+            respond(law, strain + a @ jumps, old)
+            for law, a, old in zip(self.laws, self.localisation, self.internal, strict=True)
+        ]
+        stress = np.stack([answer[1] for answer in answers])
+        weighted = self.weights[:, None, None] * self.localisation
+        return answers, stress, weighted, np.einsum("lin,li->n", weighted, stress)
+
+    def integrate(self, strain):
+        for _ in range(200):
+            answers, stress, weighted, residual = self._respond(strain, self.jumps)
+            tangent = np.stack([answer[2] for answer in answers])
+            matrix = np.einsum("lin,lij,ljm->nm", weighted, tangent, self.localisation)
+            if np.abs(residual).max() < 1e-14 * np.abs(stress).max():
+                break
+            # Backtracking on the norm of the residual.
+            step = -np.linalg.solve(matrix, residual)
+            while (
+                np.linalg.norm(self._respond(strain, self.jumps + step)[3])
+                > np.linalg.norm(residual)
+                and np.abs(step).max() > 1e-12 * np.abs(strain).max()
+            ):
+                step *= 0.5
+            self.jumps = self.jumps + step
+        self.internal = [answer[3] for answer in answers]
+        coupled = np.einsum("lin,lij->nj", weighted, tangent)
+        macro = np.einsum("l,lij->ij", self.weights, tangent)
+        macro -= coupled.T @ np.linalg.solve(matrix, coupled)
+        return self.weights @ stress, macro
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    dimension=st.sampled_from([2, 3]),
+    leaves=st.integers(2, 19),
+    other=st.sampled_from([STIFF, SOFT]),
+)
+def test_sweeps_equal_the_dense_flattened_system(seed, dimension, leaves, other):
+    network = random_network(dimension, leaves, seed)
+    laws = {"matrix": J2, "inclusion": other}
+    law = NetworkLaw(network, laws, tolerance=1e-12)
+    state, size = law.allocate(1), law.strain_size
+    reference = Flattened(network, laws)
+    stress, tangent = np.zeros((1, size)), np.zeros((1, size, size))
+    for strain in random_path(dimension, 6, seed):
+        status = law.integrate(strain[None], state, stress, tangent)
+        assert status.codes[0] == Code.CONVERGED
+        state.accept()
+        expected_stress, expected_tangent = reference.integrate(strain)
+        scale = np.abs(expected_stress).max()
+        np.testing.assert_allclose(stress[0], expected_stress, atol=1e-10 * scale)
+        scale = np.abs(expected_tangent).max()
+        np.testing.assert_allclose(tangent[0], expected_tangent, atol=1e-9 * scale)
+    assert state["matrix.equivalent_plastic_strain"].max() > 0
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("leaves", [1, 2, 13, 128])
+def test_elastic_answer_equals_numpy(dimension, leaves):
+    phases = PHASES[:1] if leaves == 1 else ("matrix", "inclusion", "fibre")[: min(leaves, 3)]
+    network = random_network(dimension, leaves, leaves, phases)
+    fibre = OrthotropicElastic((900.0, 50.0, 30.0), (0.2, 0.3, 0.1), (10.0, 20.0, 4.0))
+    laws = dict(zip(phases, [J2, STIFF, fibre], strict=False))
+    law = NetworkLaw(network, laws)
+    size = law.strain_size
+    strain = 1e-6 * np.eye(size)
+    stress, tangent = np.zeros((size, size)), np.zeros((size, size, size))
+    status = law.integrate(strain, law.allocate(size), stress, tangent)
+    assert (status.codes == Code.CONVERGED).all()
+    expected = network.stiffness([initial_stiffness(laws[name], dimension) for name in phases])
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(
+        tangent, np.broadcast_to(expected, tangent.shape), atol=1e-12 * scale
+    )
+    np.testing.assert_allclose(stress / 1e-6, expected, atol=1e-11 * scale)
+
+
+def test_laminate_of_two_leaves_is_exact():
+    network = Network(
+        3, PHASES, np.array([0, 1]), np.array([0.6, 0.4]), np.ones(2), np.array([[0.7, 1.9]])
+    )
+    operator = jump_operator(network.normals[0], 3)
+    laws = {"matrix": SOFT, "inclusion": STIFF}
+    expected = laminate(*(initial_stiffness(laws[phase], 3) for phase in PHASES), 0.6, operator)
+    law = NetworkLaw(network, laws)
+    tangent = np.zeros((1, 6, 6))
+    law.integrate(np.zeros((1, 6)), law.allocate(1), np.zeros((1, 6)), tangent)
+    np.testing.assert_allclose(tangent[0], expected, rtol=1e-12, atol=1e-12 * expected.max())
+
+
+def test_oriented_leaves_equal_numpy_and_rotate_with_the_network():
+    rng = np.random.default_rng(2)
+    plain = random_network(3, 16, 2)
+    quaternions = rng.normal(size=(16, 4))
+    network = Network(
+        3, plain.phases, plain.leaf_phase, plain.phase_fraction, plain.leaf_activation,
+        plain.normal_angles, quaternions / np.linalg.norm(quaternions, axis=1)[:, None],
+    )  # fmt: skip
+    fibre = OrthotropicElastic((90.0, 5.0, 3.0), (0.2, 0.3, 0.1), (1.0, 2.0, 4.0))
+    law = NetworkLaw(network, {"matrix": STIFF, "inclusion": fibre})
+    tangent = np.zeros((1, 6, 6))
+    law.integrate(np.zeros((1, 6)), law.allocate(1), np.zeros((1, 6)), tangent)
+    expected = network.stiffness([initial_stiffness(STIFF, 3), initial_stiffness(fibre, 3)])
+    np.testing.assert_allclose(tangent[0], expected, atol=1e-12 * expected.max())
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("other", [STIFF, SOFT])
+def test_tangent_against_differences_along_a_path(dimension, other):
+    law = NetworkLaw(random_network(dimension, 32, 5), {"matrix": J2, "inclusion": other}, 1e-12)
+    size, state = law.strain_size, law.allocate(1)
+    difference = 1e-7 * np.vstack([np.eye(size), -np.eye(size)])
+    for strain in random_path(dimension, 8, 3):
+        stress, tangent = np.zeros((1, size)), np.zeros((1, size, size))
+        law.integrate(strain[None], state, stress, tangent)
+        np.testing.assert_allclose(tangent[0], tangent[0].T, atol=1e-11 * tangent.max())
+        assert np.linalg.eigvalsh(tangent[0]).min() > 0
+        nearby = law.allocate(2 * size)
+        nearby.old[:] = state.old
+        answers = np.zeros((2 * size, size))
+        law.integrate(strain + difference, nearby, answers)
+        numerical = (answers[:size] - answers[size:]).T / 2e-7
+        np.testing.assert_allclose(numerical, tangent[0], atol=1e-6 * tangent.max())
+        state.accept()
+
+
+def test_averages_satisfy_hill_and_the_rule_of_mixtures():
+    network = random_network(3, 64, 8)
+    law = NetworkLaw(network, {"matrix": J2, "inclusion": STIFF}, 1e-11)
+    state, stress = law.allocate(1), np.zeros((1, 6))
+    for strain in random_path(3, 5, 1):
+        law.integrate(strain[None], state, stress)
+        state.accept()
+    averages = law.averages(state)
+    for quantity, macro in (("strain", strain), ("stress", stress[0])):
+        mixed = sum(
+            fraction * averages[f"{phase}.{quantity}"][0]
+            for phase, fraction in zip(network.phases, network.phase_fraction, strict=True)
+        )
+        np.testing.assert_allclose(mixed, macro, atol=1e-10 * np.abs(macro).max())
+    assert averages["matrix.equivalent_plastic_strain"][0] > 0
+
+
+def test_new_state_is_a_function_of_the_old_one_alone():
+    law = NetworkLaw(random_network(3, 32, 4), {"matrix": J2, "inclusion": STIFF})
+    first, second = law.allocate(1), law.allocate(1)
+    start, end = random_path(3, 2, 9)
+    a, b = np.zeros((1, 6)), np.zeros((1, 6))
+    for state in (first, second):
+        law.integrate(start[None], state, a)
+        state.accept()
+    law.integrate(-5 * end[None], first, a)  # an excursion that is not accepted
+    law.integrate(end[None], first, a)
+    law.integrate(end[None], second, b)
+    np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(first.new, second.new)
+    first.revert()
+    np.testing.assert_array_equal(first.new, first.old)
+
+
+def test_order_of_the_batch_is_irrelevant_and_nan_stays_where_it_is():
+    law = NetworkLaw(random_network(2, 32, 6), {"matrix": J2, "inclusion": STIFF})
+    strain = random_path(2, 6, 2)
+    stress, tangent = np.zeros((6, 4)), np.zeros((6, 4, 4))
+    law.integrate(strain, law.allocate(6), stress, tangent)
+    order = np.array([3, 1, 5, 0, 4, 2])
+    again = np.zeros((6, 4))
+    law.integrate(np.ascontiguousarray(strain[order]), law.allocate(6), again)
+    np.testing.assert_array_equal(again, stress[order])
+    poisoned, state = strain.copy(), law.allocate(6)
+    poisoned[2, 1] = np.nan
+    status = law.integrate(poisoned, state, again, tangent)
+    assert status.codes.tolist() == [1, 1, -1, 1, 1, 1]
+    assert status.worst == 2
+    assert np.isnan(again[2]).all()
+    assert np.isnan(tangent[2]).all()
+    assert not state.new[2].any()
+    np.testing.assert_array_equal(np.delete(again, 2, 0), np.delete(stress, 2, 0))
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("size", [0.002, 0.05])
+def test_line_search_makes_every_step_converge(dimension, size):
+    """Perfect plasticity with soft inclusions: without line search most of these points fail."""
+    failures = 0
+    for seed in range(10):
+        law = NetworkLaw(
+            random_network(dimension, 64, seed),
+            {"matrix": J2Plasticity(100.0, 0.3, 0.1), "inclusion": SOFT},
+        )
+        strain = random_path(dimension, 1, seed, size)
+        failures += law.integrate(strain, law.allocate(1), np.zeros_like(strain)).failed
+    assert failures == 0
+
+
+def test_importing_the_package_imports_none_of_the_heavy_ones():
+    code = (
+        "import sys, dmn_fem, dmn_fem.online, dmn_fem.database, dmn_fem.laws;"
+        "print(sorted({'torch', 'dolfinx', 'petsc4py', 'mpi4py', 'h5py'} & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"

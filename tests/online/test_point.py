@@ -1,0 +1,133 @@
+import csv
+
+import numpy as np
+import pytest
+
+from dmn_fem.laws import Code, J2Plasticity, LinearElastic, LinearHardening
+from dmn_fem.network import Network
+from dmn_fem.notation import isotropic_stiffness
+from dmn_fem.online import LoadPath, NetworkLaw, drive, material_law
+
+J2 = J2Plasticity(100.0, 0.3, 0.1, LinearHardening(5.0))
+
+
+def write(tmp_path, text):
+    file = tmp_path / "path.csv"
+    file.write_text(text)
+    return file
+
+
+def test_uniaxial_stress_of_plasticity_is_the_textbook_curve(tmp_path):
+    rows = "\n".join(f"{k},{0.0005 * k},0,0" for k in range(1, 21))
+    file = write(tmp_path, "time,strain_11,stress_22,stress_33\n" + rows)
+    response = drive(material_law(J2, 3), LoadPath.read(file, 3))
+    assert not response.failed
+    strain = response.strain[:, 0]
+    hardening = 100 * 5 / (100 + 5)
+    expected = np.where(strain < 0.001, 100 * strain, 0.1 + hardening * (strain - 0.001))
+    np.testing.assert_allclose(response.stress[:, 0], expected, rtol=1e-8)
+    assert np.abs(response.stress[:, 1:]).max() < 1e-8 * 0.1
+
+
+def test_plane_stress_of_elasticity():
+    time, nan = np.array([1.0]), np.nan
+    strain = np.array([[0.01, 0.0, nan, 0.0]])
+    stress = np.array([[nan, nan, 0.0, nan]])
+    response = drive(material_law(LinearElastic(10.0, 0.25), 2), LoadPath(time, strain, stress))
+    assert response.stress[0, 0] == pytest.approx(10.0 / (1 - 0.25**2) * 0.01, rel=1e-9)
+    assert response.strain[0, 2] == pytest.approx(-0.25 / 0.75 * 0.01, rel=1e-9)
+
+
+def test_stress_driven_cycle_returns_to_zero_stress():
+    law = NetworkLaw(
+        Network.random(3, ("m", "i"), (0.7, 0.3), 16, np.random.default_rng(0)),
+        {"m": J2, "i": LinearElastic(500.0, 0.2)},
+    )
+    target = np.array([0.0, 0.2, 0.1, 0.0])[:, None] * np.array([1.0, 0, 0, 0, 0, 0])
+    path = LoadPath(np.array([1.0, 2, 3, 4]), np.full((4, 6), np.nan), target)
+    response = drive(law, path)
+    np.testing.assert_allclose(response.stress, target, atol=1e-8)
+    assert response.strain[-1, 0] > 1e-5
+    assert response.averages["m.equivalent_plastic_strain"][-1] > 0
+
+
+def test_substeps_rescue_an_increment_that_is_too_large():
+    """Uniaxial stress in one step of 200 yield strains equals many small steps."""
+    law = material_law(J2, 3)
+    nan = np.nan
+    one = LoadPath(
+        np.array([1.0]),
+        np.array([[0.2, nan, nan, 0, 0, 0]]),
+        np.array([[nan, 0, 0, nan, nan, nan]]),
+    )
+    strain = 0.1 + 100 * 5 / 105 * (0.2 - 0.001)
+    assert drive(law, one).stress[0, 0] == pytest.approx(strain, rel=1e-8)
+
+
+def test_failure_ends_the_path_with_a_marked_row():
+    limit = 0.1 * np.eye(6)[0]
+    perfect = J2Plasticity(100.0, 0.3, 0.1)
+    path = LoadPath(
+        np.array([1.0, 2.0, 3.0]),
+        np.full((3, 6), np.nan),
+        np.array([0.5 * limit, 5.0 * limit, limit]),
+    )
+    response = drive(material_law(perfect, 3), path)
+    assert response.failed
+    assert list(response.status) == [Code.CONVERGED, Code.FAILED]
+    assert np.isnan(response.stress[-1]).all()
+    assert np.isfinite(response.stress[0]).all()
+
+
+def test_csv_in_tensor_components_both_ways(tmp_path):
+    file = write(tmp_path, "time, strain_12, strain_11\n0.5, 0.01,\n1,0.02,0.03\n")
+    with pytest.raises(ValueError, match="row 1: component 11 has neither"):
+        LoadPath.read(file, 2)
+    file = write(tmp_path, "time, strain_12, strain_11\n0.5, 0.01,0\n1,0.02,0.03\n")
+    path = LoadPath.read(file, 2)
+    np.testing.assert_allclose(path.strain[1], [0.03, 0, 0, 0.02 * np.sqrt(2)])
+    law = material_law(LinearElastic(10.0, 0.25), 2)
+    drive(law, path).write(tmp_path / "result.csv")
+    with (tmp_path / "result.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert (
+        list(rows[0])[:11]
+        == (
+            "time strain_11 strain_22 strain_33 strain_12 "
+            "stress_11 stress_22 stress_33 stress_12 iterations status"
+        ).split()
+    )
+    assert float(rows[1]["stress_12"]) == pytest.approx(2 * 4.0 * 0.02)
+    assert float(rows[1]["matrix.stress_12"]) == pytest.approx(2 * 4.0 * 0.02)
+    stiffness = isotropic_stiffness(10.0, 0.25, 2)
+    assert float(rows[1]["stress_33"]) == pytest.approx(stiffness[2, 0] * 0.03)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("strain_11\n1\n", "no column time"),
+        ("time,strain_13\n1,1\n", "unknown column 'strain_13'"),
+        ("time,strain_11\n", "no rows"),
+        ("", "no column time"),
+        ("time,strain_11\n1,x\n", "row 1"),
+        ("time,strain_11\n1,0,3\n", "row 1 has not 2"),
+        ("time,strain_11\n1\n", "row 1 has not 2"),
+        ("time,strain_11\n1,0\n1,0\n", "increase"),
+        ("time,strain_11\n-1,0\n", "increase"),
+        ("time,strain_11\n1,nan\n", "neither"),
+        ("time,strain_11,stress_11\n1,0,0\n", "both"),
+        ("time,time\n1,1\n", "twice"),
+    ],
+)
+def test_bad_tables_are_refused_in_one_line(tmp_path, text, message):
+    file = write(tmp_path, text)
+    with pytest.raises(ValueError, match=message) as error:
+        LoadPath.read(file, 2)
+    assert str(error.value).startswith(str(file))
+    assert "\n" not in str(error.value)
+
+
+def test_dimension_of_path_and_law():
+    with pytest.raises(ValueError, match="one is 2D"):
+        drive(material_law(J2, 3), LoadPath.strain_driven(np.zeros((1, 4))))
