@@ -1,0 +1,30 @@
+# `make demo` and `make test` need a Python >= 3.12 somewhere, a C compiler and a network; nothing else.
+SHELL := /bin/bash
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+# MPICH would probe for network fabrics that a workstation has not.
+export UCX_TLS ?= self,sm,tcp
+
+.PHONY: demo test check environment clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.installed-fem  ## Run the plate with a hole on the database that ships.
+	$(PYTHON) solvers/plate_with_hole.py
+
+test: check  ## Style, types, import contracts and all tests.
+	$(PYTHON) -m pytest
+
+check: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+environment: $(VENV)/.installed-dev  ## Everything, for development.
+
+$(VENV)/.installed-%: pyproject.toml constraints.txt bootstrap.sh
+	./bootstrap.sh $(VENV) $*
+	touch $@
+
+clean:
+	rm -rf $(VENV) results
