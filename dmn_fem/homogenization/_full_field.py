@@ -1,18 +1,19 @@
-"""Full-field homogenisation of a periodic voxel image: conjugate gradients on the displacement, with FFTs.
+"""Full-field homogenisation of a periodic voxel image by conjugate gradients and FFTs.
 
-The strain of a voxel is taken at its centre from the displacements of its corners (Willot's rotated scheme:
-linear elements with one Gauss point). The equilibrium of the nodal forces is solved for the displacement
-fluctuation by conjugate gradients, preconditioned with the Green operator of a homogeneous reference medium:
-one FFT pair on `dimension` components an iteration. Nothing here knows what gave a voxel its tangent; an
-inelastic unit cell stands on `SpectralGrid` and `solve_linear`.
+The strain of a voxel is taken at its centre from the displacements of its corners (Willot's
+rotated scheme: linear elements with one Gauss point). The equilibrium of the nodal forces is solved
+for the displacement fluctuation by conjugate gradients, preconditioned with the Green operator of a
+homogeneous reference medium: one FFT pair on `dimension` components an iteration. Nothing here
+knows what gave a voxel its tangent; an inelastic unit cell stands on `SpectralGrid` and
+`solve_linear`.
 
 References:
-    Willot (2015), Fourier-based schemes for computing the mechanical response of composites with accurate
-    local fields, C. R. Mécanique 343.
+    Willot (2015), Fourier-based schemes for computing the mechanical response of composites with
+    accurate local fields, C. R. Mécanique 343.
     Leute et al. (2022), Elimination of ringing artifacts by finite-element projection in FFT-based
     homogenization, J. Comput. Phys. 453.
-    Zeman et al. (2010), Accelerating a FFT-based solver for numerical homogenization of periodic media by
-    conjugate gradients, J. Comput. Phys. 229.
+    Zeman et al. (2010), Accelerating a FFT-based solver for numerical homogenization of periodic
+    media by conjugate gradients, J. Comput. Phys. 229.
 """
 
 from dataclasses import dataclass
@@ -32,9 +33,9 @@ MAXIMUM_ITERATIONS = 2000
 class SpectralGrid:
     """A periodic unit square or cube of n voxels along each axis, and the operators on it.
 
-    Displacements and forces are nodal fields of shape (dimension, n, ..., n). Strains and stresses have
-    shape (voxels, size), voxels in C order, Mandel components: size 6 in 3D; in 2D either 3 (in plane, 11,
-    22, √2·12) or 4 (with a uniform 33 that does no work on the fluctuation).
+    Displacements and forces are nodal fields of shape (dimension, n, ..., n). Strains and stresses
+    have shape (voxels, size), voxels in C order, Mandel components: size 6 in 3D; in 2D either 3
+    (in plane, 11, 22, √2·12) or 4 (with a uniform 33 that does no work on the fluctuation).
 
     Attributes:
         dimension: 2 or 3.
@@ -62,11 +63,17 @@ class SpectralGrid:
         kernel(displacement, mean, strain)
         return strain
 
+    def stress(self, tangent: Array, index: NDArray[np.integer], strain: Array) -> Array:
+        """Stress C : strain of every voxel, (voxels, size), where C = tangent[index[voxel]]."""
+        stress = np.empty_like(strain)
+        _kernels.stress(strain, tangent, index, stress)
+        return stress
+
     def force(self, stress: Array) -> Array:
         """Nodal forces of a stress (voxels, size): the adjoint of `strain`, minus the divergence.
 
-        They are zero in equilibrium. The sum over voxels of stress : strain equals mean strain : sum of the
-        stresses + force · displacement.
+        They are zero in equilibrium. The sum over voxels of stress : strain equals mean strain :
+        sum of the stresses + force · displacement.
         """
         self._check_size(stress.shape[-1])
         force = np.empty(self.shape)
@@ -90,9 +97,9 @@ class SpectralGrid:
     def green(self, reference: ArrayLike) -> Array:
         """Green operator of a homogeneous medium of stiffness (size, size), for `precondition`.
 
-        Per frequency the inverse of the acoustic matrix, packed as 11, 22, 12 or 11, 22, 33, 12, 13, 23. It is zero
-        where the discrete wave vector vanishes: at the mean, and at the hourglass modes of an even grid, which
-        have no strain at the voxel centres.
+        Per frequency the inverse of the acoustic matrix, packed as 11, 22, 12 or 11, 22, 33, 12,
+        13, 23. It is zero where the discrete wave vector vanishes: at the mean, and at the
+        hourglass modes of an even grid, which have no strain at the voxel centres.
         """
         reference = np.asarray(reference, dtype=float)
         self._check_size(reference.shape[-1])
@@ -115,7 +122,7 @@ class SpectralGrid:
         return np.stack(packed)
 
     def precondition(self, green: Array, force: Array) -> Array:
-        """Displacement of the reference medium under nodal forces; `green` is from the method of that name."""
+        """Displacement of the reference medium of a `green` operator under nodal forces."""
         axes = tuple(range(1, self.dimension + 1))
         spectrum = scipy.fft.rfftn(force, axes=axes, workers=1)
         kernel = _kernels.green_2d if self.dimension == 2 else _kernels.green_3d
@@ -125,7 +132,7 @@ class SpectralGrid:
 
     @cached_property
     def _wave_vectors(self) -> Array:
-        """Discrete wave vectors of the rotated scheme without their common phase, (dimension, frequencies)."""
+        """Discrete wave vectors without their common phase, (dimension, frequencies)."""
         angles = [np.pi * np.arange(self.n) / self.n for _ in range(self.dimension)]
         angles[-1] = angles[-1][: self.n // 2 + 1]
         sines = [np.sin(angle) for angle in angles]
@@ -177,9 +184,10 @@ def solve_linear(
 ) -> LinearSolution:
     """Displacement whose nodal forces equal a load, by preconditioned conjugate gradients.
 
-    For a mean strain E the load is ``-grid.force(stress of E)``, in a Newton step ``-grid.force(stress)``.
-    Forces are measured in the energy norm of the reference medium, √(f · G f). The function never raises for
-    a lack of convergence; the residual tells.
+    For a mean strain E the load is ``-grid.force(stress of E)``, in a Newton step
+    ``-grid.force(stress)``. Forces are measured in the energy norm of the reference medium, √(f · G
+    f). The function never raises for a lack of convergence; the residual tells (NaN if the load
+    holds one).
 
     Args:
         grid: The grid.
@@ -205,5 +213,5 @@ def solve_linear(
         previous, square = square, _kernels.dot(remaining.ravel(), correction.ravel())
         direction = correction + (square / previous) * direction
         iterations += 1
-    residual = np.sqrt(square / initial) if initial > 0 else 0.0
+    residual = float(np.sqrt(square / initial)) if initial != 0 else 0.0
     return LinearSolution(displacement, iterations, residual)

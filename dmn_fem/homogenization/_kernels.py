@@ -1,13 +1,13 @@
 """Compiled inner loops of the full-field solver.
 
-A displacement or force has shape (d, n, ..., n), one value a node; voxel (i, j, k) has the node (i, j, k) as
-its lowest corner, and everything is periodic. Strains and stresses have shape (voxels, s), Mandel
-components, with s = 3 (in plane: 11, 22, √2·12) or 4 (with 33) in 2D and 6 in 3D; in 2D the shear is the
-last component either way. A stiffness is looked up: ``stiffness[index[voxel]]``.
+A displacement or force has shape (d, n, ..., n), one value a node; voxel (i, j, k) has the node (i,
+j, k) as its lowest corner, and everything is periodic. Strains and stresses have shape (voxels, s),
+Mandel components, with s = 3 (in plane: 11, 22, √2·12) or 4 (with 33) in 2D and 6 in 3D; in 2D the
+shear is the last component either way. A stiffness is looked up: ``stiffness[index[voxel]]``.
 
-The gradient at a voxel's centre needs only differences along the voxel's diagonals (Willot's rotated
-scheme, equal to linear elements with one Gauss point). Each dimension has one pair of small functions, the
-gradient of one component and its adjoint, on which all the loops stand.
+The gradient at a voxel's centre needs only differences along the voxel's diagonals (Willot's
+rotated scheme, equal to linear elements with one Gauss point). Each dimension has one pair of small
+functions, the gradient of one component and its adjoint, on which all the loops stand.
 """
 
 import numpy as np
@@ -227,7 +227,7 @@ def stress(strain, stiffness, index, out):
 
 @njit(cache=True, error_model="numpy")
 def green_2d(green, forces):
-    """Multiply every Fourier coefficient (2, frequencies) by its symmetric matrix (3, frequencies)."""
+    """Multiply Fourier coefficients (2, frequencies) by their symmetric matrices (3, ...)."""
     for q in range(forces.shape[1]):
         f1, f2 = forces[0, q], forces[1, q]
         forces[0, q] = green[0, q] * f1 + green[2, q] * f2
@@ -236,7 +236,7 @@ def green_2d(green, forces):
 
 @njit(cache=True, error_model="numpy")
 def green_3d(green, forces):
-    """Multiply every Fourier coefficient (3, frequencies) by its symmetric matrix (6, frequencies)."""
+    """Multiply Fourier coefficients (3, frequencies) by their symmetric matrices (6, ...)."""
     for q in range(forces.shape[1]):
         f1, f2, f3 = forces[0, q], forces[1, q], forces[2, q]
         forces[0, q] = green[0, q] * f1 + green[3, q] * f2 + green[4, q] * f3

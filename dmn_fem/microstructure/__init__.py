@@ -1,1 +1,6 @@
-"""."""
+"""Periodic phase images, and the generators that make them."""
+
+from dmn_fem.microstructure._image import PhaseImage, laminate
+from dmn_fem.microstructure._particles import Particles, discs, spheres
+
+__all__ = ["Particles", "PhaseImage", "discs", "laminate", "spheres"]

@@ -1,0 +1,73 @@
+"""The law by which phase stiffnesses are drawn for a training set.
+
+References:
+    Liu, Wu and Koishi (2019), A deep material network for multiscale topology learning and
+    accelerated nonlinear modeling of heterogeneous materials, CMAME 345, section 4.1. Liu and Wu
+    (2019), Exploring the 3D architectures of deep material network in data-driven multiscale
+    mechanics, JMPS 127.
+"""
+
+import numpy as np
+
+from dmn_fem.notation import Array
+
+_PAIRS = ((0, 1), (0, 2), (1, 2))
+
+
+def draw_phase_stiffness(dimension: int, phases: int, count: int, seed: int) -> Array:
+    """Random orthotropic stiffnesses, aligned with the axes, of every phase in every sample.
+
+    The first phase sets the scale, all others are up to 1000 times stiffer or softer (log-uniform)
+    and all have Young moduli in ratios to 10 (2D) or 100 (3D). The first samples do not depend on
+    how many are drawn. Poisson ratios are Liu's: ν_ij/√(E_j/E_i) is uniform, with the compliance
+    -ν_ij/E_j, which makes every draw positive definite.
+
+    Args:
+        dimension: 2 (in plane: 11, 22, √2·12) or 3.
+        phases: Number of phases P.
+        count: Number of samples.
+        seed: Of the random numbers.
+
+    Returns:
+        Mandel stiffnesses, (count, P, s, s) with s = 3 or 6.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+    if dimension not in (2, 3):
+        raise ValueError(f"dimension is {dimension}; it must be 2 or 3")
+    if phases < 1 or count < 1:
+        raise ValueError(f"{phases} phases and {count} samples; there must be at least one of each")
+    uniform = np.random.default_rng(seed).random((count, phases, 4 if dimension == 2 else 10))
+    young, poisson, shear = (_draw_2d if dimension == 2 else _draw_3d)(uniform)
+    pairs = _PAIRS[: 1 if dimension == 2 else 3]
+    size = dimension + len(pairs)
+    compliance = np.zeros((count, phases, size, size))
+    for i in range(dimension):
+        compliance[..., i, i] = 1 / young[..., i]
+    for position, (i, j) in enumerate(pairs):
+        mean = np.sqrt(young[..., i] * young[..., j])
+        compliance[..., i, j] = compliance[..., j, i] = -poisson[..., position] / mean
+        shear_component = dimension + position
+        compliance[..., shear_component, shear_component] = 0.5 / (shear[..., position] * mean)
+    stiffness = np.linalg.inv(compliance)
+    return 0.5 * (stiffness + np.swapaxes(stiffness, -1, -2))
+
+
+def _draw_2d(uniform: Array) -> tuple[Array, Array, Array]:
+    """Young moduli (..., 2), then normalised Poisson ratio and shear modulus, both (..., 1)."""
+    product = np.where(_is_first(uniform), 0.0, -6 + 12 * uniform[..., 0])
+    ratio = -1 + 2 * uniform[..., 1]
+    young = 10 ** (0.5 * np.stack([product - ratio, product + ratio], axis=-1))
+    return young, 0.3 + 0.4 * uniform[..., 2:3], 0.25 + 0.25 * uniform[..., 3:4]
+
+
+def _draw_3d(uniform: Array) -> tuple[Array, Array, Array]:
+    """Young moduli, normalised Poisson ratios and normalised shear moduli, all (..., 3)."""
+    scale = np.where(_is_first(uniform), 0.0, -3 + 6 * uniform[..., 0])
+    young = 10 ** (scale[..., None] - 1 + 2 * uniform[..., 1:4])
+    return young, 0.5 * uniform[..., 4:7], 0.25 + 0.25 * uniform[..., 7:10]
+
+
+def _is_first(uniform: Array) -> np.ndarray:
+    return np.arange(uniform.shape[1]) == 0

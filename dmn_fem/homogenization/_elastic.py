@@ -1,0 +1,104 @@
+"""Effective elastic stiffness of a phase image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dmn_fem.homogenization._full_field import SpectralGrid, solve_linear
+from dmn_fem.microstructure import PhaseImage
+from dmn_fem.notation import Array
+
+
+@dataclass(frozen=True)
+class EffectiveStiffness:
+    """A homogenised stiffness and how it was reached.
+
+    Attributes:
+        stiffness: Mandel stiffness, (s, s), symmetric.
+        iterations: Conjugate gradient iterations of every load case, (s,).
+        residual: Largest relative residual of the load cases.
+    """
+
+    stiffness: Array
+    iterations: NDArray[np.int64]
+    residual: float
+
+
+def homogenize(
+    image: PhaseImage, phase_stiffness: ArrayLike, tolerance: float = 1e-4
+) -> EffectiveStiffness:
+    """Effective stiffness of a periodic phase image of linear elastic phases.
+
+    Args:
+        image: The phases of the voxels.
+        phase_stiffness: Mandel stiffness of every phase, any anisotropy, (P, s, s): s = 6 in 3D; in
+            2D s = 3 for in-plane stiffnesses (11, 22, √2·12) of plane strain, or 4 with 33.
+        tolerance: Relative residual of the forces of each load case. The error of the stiffness is
+            of the order of its square: 1e-4 gives some 1e-5, at contrasts to 1000.
+
+    Raises:
+        ValueError: If a stiffness is no symmetric positive definite matrix of the right size, or
+            the conjugate gradients do not converge.
+    """
+    stiffness = np.ascontiguousarray(phase_stiffness, dtype=float)
+    _check(image, stiffness)
+    grid = SpectralGrid(image.dimension, image.grid)
+    result = effective_stiffness(grid, stiffness, image.phases.ravel(), tolerance)
+    if not result.residual <= tolerance:
+        raise ValueError(
+            f"the full field did not converge: residual {result.residual:.1e} after "
+            f"{result.iterations.max()} iterations; the tolerance is {tolerance:.1e}"
+        )
+    return result
+
+
+def effective_stiffness(
+    grid: SpectralGrid, tangent: Array, index: NDArray[np.integer], tolerance: float
+) -> EffectiveStiffness:
+    """Effective stiffness of voxels with any tangents; it is the consistent tangent of a unit cell.
+
+    From displacement fluctuations u_i that leave forces f_i it takes <ε_i : σ_j> = <σ_j>_i + u_i ·
+    f_j / voxels: symmetric, and the energy bounds the grid's exact stiffness from above, so that
+    its error is quadratic in that of the fields.
+
+    Args:
+        grid: The grid.
+        tangent: Symmetric positive definite tangents, (m, s, s).
+        index: Which of them a voxel has, (voxels,).
+        tolerance: Relative residual of each load case; whether it was reached is for the caller to
+        see.
+    """
+    size = tangent.shape[-1]
+    green = grid.green(tangent.mean(axis=0))
+    stiffness = np.empty((size, size))
+    solutions, forces = [], []
+    for case, mean_strain in enumerate(np.eye(size)):
+        uniform = np.zeros(grid.shape)
+        load = -grid.force(grid.stress(tangent, index, grid.strain(mean_strain, uniform)))
+        solution = solve_linear(grid, tangent, index, load, green, tolerance)
+        stress = grid.stress(tangent, index, grid.strain(mean_strain, solution.displacement))
+        stiffness[:, case] = stress.mean(axis=0)
+        solutions.append(solution)
+        forces.append(grid.force(stress).ravel())
+    fluctuations = np.stack([solution.displacement.ravel() for solution in solutions])
+    stiffness += np.einsum("im,jm->ij", fluctuations, np.stack(forces)) / grid.voxels
+    return EffectiveStiffness(
+        0.5 * (stiffness + stiffness.T),
+        np.array([solution.iterations for solution in solutions]),
+        max(solution.residual for solution in solutions),
+    )
+
+
+def _check(image: PhaseImage, stiffness: Array) -> None:
+    sizes = (3, 4) if image.dimension == 2 else (6,)
+    if stiffness.shape not in [(len(image.names), size, size) for size in sizes]:
+        allowed = " or ".join(f"({len(image.names)}, {size}, {size})" for size in sizes)
+        raise ValueError(f"phase_stiffness has shape {stiffness.shape}; this image needs {allowed}")
+    for name, matrix in zip(image.names, stiffness, strict=True):
+        if not np.isfinite(matrix).all():
+            raise ValueError(f"stiffness of phase {name} is not finite")
+        if not np.allclose(matrix, matrix.T, rtol=0, atol=1e-10 * abs(matrix).max()):
+            raise ValueError(f"stiffness of phase {name} is not symmetric")
+        if np.linalg.eigvalsh(matrix).min() <= 0:
+            raise ValueError(f"stiffness of phase {name} is not positive definite")

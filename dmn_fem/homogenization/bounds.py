@@ -1,0 +1,84 @@
+"""Bounds on effective stiffnesses that hold whatever the microstructure is."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dmn_fem.notation import Array
+
+
+class Moduli(NamedTuple):
+    """Moduli of an isotropic medium; in 2D the transverse bulk modulus λ + μ and the shear μ."""
+
+    bulk: float
+    shear: float
+
+
+def voigt(fractions: ArrayLike, phase_stiffness: ArrayLike) -> Array:
+    """Upper bound, uniform strain: the mean of the stiffnesses.
+
+    Args:
+        fractions: Volume fractions, (P,).
+        phase_stiffness: Mandel stiffnesses, any anisotropy, (..., P, s, s).
+
+    Returns:
+        (..., s, s).
+
+    Raises:
+        ValueError: If the fractions are negative or do not sum to one.
+    """
+    fractions = _checked(fractions)
+    return np.einsum("p,...pij->...ij", fractions, np.asarray(phase_stiffness, dtype=float))
+
+
+def reuss(fractions: ArrayLike, phase_stiffness: ArrayLike) -> Array:
+    """Lower bound, uniform stress: the inverse of the mean compliance; arguments as in `voigt`."""
+    compliance = np.linalg.inv(np.asarray(phase_stiffness, dtype=float))
+    return np.linalg.inv(voigt(fractions, compliance))
+
+
+def hashin_shtrikman(
+    fractions: ArrayLike, bulk: ArrayLike, shear: ArrayLike, dimension: int
+) -> tuple[Moduli, Moduli]:
+    """Lower and upper bound of a statistically isotropic composite of isotropic phases.
+
+    Walpole's form, valid also where the stiffer phase in bulk is the softer one in shear. In 2D the
+    composite is transversely isotropic, in plane strain. (Torquato 2002, Random Heterogeneous
+    Materials, 21.69-21.75)
+
+    Args:
+        fractions: Volume fractions, (P,).
+        bulk: Bulk moduli, (P,); in 2D the transverse ones, λ + μ.
+        shear: Shear moduli, (P,).
+        dimension: 2 or 3.
+
+    Raises:
+        ValueError: If fractions, moduli or dimension are out of range.
+    """
+    fractions = _checked(fractions)
+    bulk, shear = np.asarray(bulk, dtype=float), np.asarray(shear, dtype=float)
+    if dimension not in (2, 3):
+        raise ValueError(f"dimension is {dimension}; it must be 2 or 3")
+    if not bulk.shape == shear.shape == fractions.shape:
+        raise ValueError("fractions, bulk and shear must have one value for every phase")
+    if not ((bulk > 0).all() and (shear > 0).all()):
+        raise ValueError(f"bulk moduli {bulk} and shear moduli {shear} must be positive")
+
+    def bound(reference: Moduli) -> Moduli:
+        d, (k, g) = dimension, reference
+        bulk_constraint = 2 * (d - 1) / d * g
+        shear_constraint = g * (d * k / 2 + (d + 1) * (d - 2) / d * g) / (k + 2 * g)
+        return Moduli(
+            float(1 / np.sum(fractions / (bulk + bulk_constraint)) - bulk_constraint),
+            float(1 / np.sum(fractions / (shear + shear_constraint)) - shear_constraint),
+        )
+
+    return bound(Moduli(bulk.min(), shear.min())), bound(Moduli(bulk.max(), shear.max()))
+
+
+def _checked(fractions: ArrayLike) -> Array:
+    fractions = np.asarray(fractions, dtype=float)
+    if not ((fractions >= 0).all() and abs(fractions.sum() - 1) < 1e-9):
+        raise ValueError(f"volume fractions are {fractions}; they must be >= 0 and sum to one")
+    return fractions
