@@ -2,12 +2,13 @@
 
 References:
     Liu, Wu and Koishi (2019), A deep material network for multiscale topology learning and
-    accelerated nonlinear modeling of heterogeneous materials, CMAME 345, section 4.1. Liu and Wu
-    (2019), Exploring the 3D architectures of deep material network in data-driven multiscale
-    mechanics, JMPS 127.
+    accelerated nonlinear modeling of heterogeneous materials, CMAME 345, section 4.1.
+    Liu and Wu (2019), Exploring the 3D architectures of deep material network in data-driven
+    multiscale mechanics, JMPS 127.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmn_fem.notation import Array
 
@@ -69,5 +70,5 @@ def _draw_3d(uniform: Array) -> tuple[Array, Array, Array]:
     return young, 0.5 * uniform[..., 4:7], 0.25 + 0.25 * uniform[..., 7:10]
 
 
-def _is_first(uniform: Array) -> np.ndarray:
+def _is_first(uniform: Array) -> NDArray[np.bool_]:
     return np.arange(uniform.shape[1]) == 0

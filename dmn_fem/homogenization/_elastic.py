@@ -41,6 +41,8 @@ def homogenize(
         ValueError: If a stiffness is no symmetric positive definite matrix of the right size, or
             the conjugate gradients do not converge.
     """
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance is {tolerance}; it must lie between 0 and 1")
     stiffness = np.ascontiguousarray(phase_stiffness, dtype=float)
     _check(image, stiffness)
     grid = SpectralGrid(image.dimension, image.grid)
