@@ -1,8 +1,8 @@
 """Databases: networks over descriptors of the microstructure, one file, interpolated on demand.
 
 All networks of a database share their leaf phases, hence their tree, and descend from one another
-by transfer: that is what makes them interpolable (Liu, Wu and Koishi 2019). The file is safetensors:
-no pickle, opened without PyTorch and without HDF5.
+by transfer: that is what makes them interpolable (Liu, Wu and Koishi 2019). The file is of the
+safetensors format: no pickle, opened without PyTorch and without HDF5.
 
 References:
     Liu, Wu and Koishi (2019), Transfer learning of deep material network for seamless
@@ -132,9 +132,9 @@ class Database:
         """The network at a point of the descriptor space, ``at(volume_fraction=0.33)``.
 
         At a value that the database holds this is the stored network. In between, the weights
-        within each phase (of sum one, so that both ends have the same total) and the phase fractions
-        are linear in the descriptor, and the normals turn along the shortest arc, n and -n
-        identified.
+        within each phase (of sum one, so that both ends have the same total) and the fractions of
+        the phases are linear in the descriptor, and the normals turn along the shortest arc, n and
+        -n identified.
 
         Args:
             extrapolate: Go on beyond the range along the line through the two outermost networks;
