@@ -1,1 +1,43 @@
-"""."""
+"""Any constitutive law in a DOLFINx model: the material field, load stepping and output.
+
+Needs DOLFINx 0.10 or 0.11 (``pip install dmn-fem[fem]``); public names of DOLFINx alone are used.
+"""
+
+import importlib.util
+
+if importlib.util.find_spec("dolfinx_solver") is not None:
+    import dolfinx_solver  # noqa: F401 - the binary wheel: puts MPI ahead of its libraries
+
+SUPPORTED_DOLFINX = ("0.10", "0.11")
+
+try:
+    import dolfinx
+except ImportError as error:
+    raise ImportError(
+        f"dmn_fem.fem needs DOLFINx {' or '.join(SUPPORTED_DOLFINX)} ({error}): "
+        "pip install 'dmn-fem[fem]', or use the package of your system"
+    ) from error
+
+if ".".join(dolfinx.__version__.split(".")[:2]) not in SUPPORTED_DOLFINX:
+    raise ImportError(
+        f"dmn_fem.fem needs DOLFINx {' or '.join(SUPPORTED_DOLFINX)}, "
+        f"the installed one is {dolfinx.__version__}"
+    )
+
+from dmn_fem.fem._material import MaterialField, mandel_strain  # noqa: E402
+from dmn_fem.fem._mesh import read_mesh  # noqa: E402
+from dmn_fem.fem._output import ResultFile, draw_cells, equivalent_stress, reaction_force  # noqa: E402
+from dmn_fem.fem._stepper import Step, StepFailed, Stepper  # noqa: E402
+
+__all__ = [
+    "MaterialField",
+    "ResultFile",
+    "Step",
+    "StepFailed",
+    "Stepper",
+    "draw_cells",
+    "equivalent_stress",
+    "mandel_strain",
+    "reaction_force",
+    "read_mesh",
+]

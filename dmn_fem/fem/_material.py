@@ -1,0 +1,270 @@
+"""A constitutive law at the quadrature points of a UFL form.
+
+Stress and tangent are quadrature functions. The field puts itself in front of the callbacks of a stock
+`dolfinx.fem.petsc.NonlinearProblem` and fills them for the owned cells before a vector or matrix is
+assembled. Nothing in a callback communicates or raises because of a point: a failed point leaves NaN
+in its stress on its own rank, the norm of the residual is then NaN on all ranks, and SNES ends
+everywhere with the same reason.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import basix.ufl
+import numpy as np
+import ufl
+from dolfinx import fem
+from dolfinx.fem.petsc import NonlinearProblem, assign
+from numpy.typing import NDArray
+from petsc4py import PETSc
+from ufl.algorithms import expand_derivatives, extract_coefficients
+
+from dmn_fem.laws import Code, Law, Status
+from dmn_fem.notation import Array, to_tensor
+
+
+def mandel_strain(u: Any) -> Any:
+    """Small strain of a displacement as a UFL vector in Mandel notation.
+
+    Args:
+        u: A vector of 2 (plane strain) or 3 components: a function, an argument or an expression.
+
+    Returns:
+        ``11, 22, 33, √2·12`` with 33 = 0 in 2D, ``11, 22, 33, √2·12, √2·13, √2·23`` in 3D.
+
+    Raises:
+        ValueError: If ``u`` has neither 2 nor 3 components.
+    """
+    if u.ufl_shape not in ((2,), (3,)):
+        raise ValueError(f"the displacement has shape {u.ufl_shape}; it must be (2,) or (3,)")
+    e = ufl.sym(ufl.grad(u))
+    root = np.sqrt(2.0)
+    if u.ufl_shape == (2,):
+        return ufl.as_vector([e[0, 0], e[1, 1], 0.0, root * e[0, 1]])
+    shear = [root * e[i, j] for i, j in ((0, 1), (0, 2), (1, 2))]
+    return ufl.as_vector([e[0, 0], e[1, 1], e[2, 2], *shear])
+
+
+class MaterialField:
+    """A law at every quadrature point of a mesh, or of some of its cells.
+
+    Collective. Attributes:
+        law: The law.
+        state: Internal variables of the owned points, cell by cell.
+        stress: Quadrature function in Mandel notation, to be used in the form.
+        dx: The measure that goes with it.
+        status: What the law said of the owned points when it was last asked.
+        dt: Time step that the law is given.
+
+    Args:
+        law: Any law that fulfils `dmn_fem.laws.Law`.
+        strain: UFL vector of the total strain in Mandel notation, for example `mandel_strain(u)`; the
+            mesh is that of the first function in it.
+        degree: Polynomial degree that the quadrature integrates exactly.
+        cells: Cells of this rank where the law holds; all by default.
+
+    Raises:
+        ValueError: If strain, mesh and law are of different dimensions.
+    """
+
+    def __init__(
+        self,
+        law: Law,
+        strain: Any,
+        degree: int = 2,
+        cells: NDArray[np.integer] | None = None,
+    ) -> None:
+        functions = extract_coefficients(strain)
+        spaces = [f.function_space for f in functions if isinstance(f, fem.Function)]
+        if not spaces:
+            raise ValueError("the strain holds no function; give an expression of the displacement")
+        mesh = spaces[0].mesh
+        if mesh.topology.dim != law.dimension or strain.ufl_shape != (law.strain_size,):
+            raise ValueError(
+                f"the law has dimension {law.dimension} and {law.strain_size} strain components, "
+                f"the mesh dimension {mesh.topology.dim} and the strain shape {strain.ufl_shape}"
+            )
+        self.law = law
+        self.mesh = mesh
+        size = law.strain_size
+        name = mesh.basix_cell().name
+
+        def element(shape: tuple[int, ...]) -> Any:
+            return basix.ufl.quadrature_element(name, value_shape=shape, degree=degree)
+
+        space = fem.functionspace(mesh, element((size,)))
+        points, self._quadrature_weights = element(()).custom_quadrature()
+        if not np.array_equal(space.dofmap.list.ravel(), np.arange(space.dofmap.list.size)):
+            raise RuntimeError("this DOLFINx numbers quadrature points in an unknown way")
+        self.stress = fem.Function(space, name="stress")
+        self._tangent = fem.Function(fem.functionspace(mesh, element((size, size))), name="tangent")
+        self._strain = strain
+        self._points = points
+        self._expression = fem.Expression(strain, points)
+
+        owned = mesh.topology.index_map(mesh.topology.dim).size_local
+        metadata = {"quadrature_degree": degree, "quadrature_scheme": "default"}
+        self.dx = ufl.Measure("dx", domain=mesh, metadata=metadata)
+        self.cells = np.arange(owned, dtype=np.int32)
+        self._where: slice | NDArray[np.int32] = slice(0, owned)
+        if cells is not None:
+            self.cells = np.unique(np.asarray(cells, dtype=np.int32))
+            self.cells = self.cells[self.cells < owned]
+            self._where = self.cells
+            self.dx = ufl.Measure(
+                "dx", mesh, subdomain_id=1, subdomain_data=[(1, self.cells)], metadata=metadata
+            )
+
+        count = self.cells.size * len(points)
+        self.state = law.allocate(count)
+        self._strains = np.zeros((self.cells.size, len(points), size))
+        self._integrated: Array | None = None
+        self._tangent_is_current = False
+        self._accepted_stress = np.zeros((self.cells.size, len(points), size))
+        self.status = Status(np.ones(count, dtype=np.int8), np.zeros(count, dtype=np.int32))
+        self.dt = 0.0
+
+    def _values(self, function: fem.Function) -> Array:
+        """A view of a quadrature function, (cells, points, ...), ghosts at the end."""
+        return function.x.array.reshape(-1, len(self._points), *function.ufl_shape)
+
+    def jacobian(self, F: Any, u: fem.Function, *others: "MaterialField") -> Any:
+        """Derivative of a form with respect to the unknown, also through the stress.
+
+        Args:
+            F: Residual form.
+            u: The unknown function.
+            others: More fields whose stress is in the form.
+        """
+        du = ufl.TrialFunction(u.function_space)
+        J = ufl.derivative(F, u, du)
+        for field in (self, *others):
+            increment = expand_derivatives(ufl.derivative(field._strain, u, du))
+            J += ufl.derivative(F, field.stress, ufl.dot(field._tangent, increment))
+        return J
+
+    def attach(self, problem: NonlinearProblem) -> None:
+        """Integrate the law before the residual or the Jacobian of a problem is assembled.
+
+        Several fields may be attached to one problem.
+
+        Raises:
+            ValueError: If the problem has several unknown functions.
+        """
+        u = problem.u
+        if not isinstance(u, fem.Function):
+            raise ValueError("the problem has several unknown functions; a field needs one")
+        _, (residual, args, kargs) = problem.solver.getFunction()
+        problem.solver.setFunction(self._ahead_of(residual, u), problem.b, args, kargs)
+        _, _, (jacobian, args, kargs) = problem.solver.getJacobian()
+        problem.solver.setJacobian(
+            self._ahead_of(jacobian, u, needs_tangent=True), problem.A, problem.P_mat, args, kargs
+        )
+
+    def _ahead_of(
+        self, callback: Callable[..., None], u: fem.Function, needs_tangent: bool = False
+    ) -> Callable[..., None]:
+        def integrate_first(snes: Any, x: Any, *args: Any, **kargs: Any) -> None:
+            x.ghostUpdate(PETSc.InsertMode.INSERT, PETSc.ScatterMode.FORWARD)
+            assign(x, u)
+            # The first residual of a solve lifts boundary values with the tangent. Line search
+            # "basic" asks for the Jacobian wherever it asks for the residual, the others do not.
+            self._integrate(
+                needs_tangent
+                or snes.getFunctionEvaluations() == 0
+                or snes.getLineSearch().getType() == PETSc.SNESLineSearch.Type.BASIC
+            )
+            callback(snes, x, *args, **kargs)
+
+        return integrate_first
+
+    def _integrate(self, needs_tangent: bool) -> None:
+        """Stress, new state and, if asked for, tangent at the present strain, unless they are there."""
+        self._expression.eval(self.mesh, self.cells, values=self._strains)
+        if (
+            self._integrated is not None
+            and (self._tangent_is_current or not needs_tangent)
+            and np.array_equal(self._strains, self._integrated)
+        ):
+            return
+        size, points = self.law.strain_size, self.state.points
+        stresses, tangents = self._values(self.stress), self._values(self._tangent)
+        stress = stresses[self._where].reshape(points, size)
+        tangent = tangents[self._where].reshape(points, size, size) if needs_tangent else None
+        strain = self._strains.reshape(points, size)
+        self.status = self.law.integrate(strain, self.state, stress, tangent, self.dt)
+        stress[self.status.codes == Code.FAILED] = np.nan
+        if not isinstance(self._where, slice):  # those were copies, not views
+            stresses[self._where] = stress.reshape(self._strains.shape)
+            if tangent is not None:
+                tangents[self._where] = tangent.reshape(*self._strains.shape, size)
+        self._integrated = self._strains.copy()
+        self._tangent_is_current = needs_tangent
+
+    def accept(self) -> None:
+        """The step converged: what the displacement now implies becomes the past. Collective.
+
+        Raises:
+            RuntimeError: On all ranks, if a point fails at this displacement; nothing is accepted.
+        """
+        self._integrate(needs_tangent=False)
+        if self.mesh.comm.allreduce(self.status.failed) > 0:
+            self.revert()
+            raise RuntimeError("points failed at the displacement that was to be accepted")
+        self.state.accept()
+        self._accepted_stress[:] = self._values(self.stress)[self._where]
+        self._integrated = None
+
+    def revert(self) -> None:
+        """The step failed: state and stress are again as they were accepted."""
+        self.state.revert()
+        self._values(self.stress)[self._where] = self._accepted_stress
+        self._integrated = None
+
+    def worst_point(self) -> str:
+        """The worst owned point of the last integration, in words: cell (as in the input), point, strain."""
+        worst = self.status.worst
+        if worst is None:
+            return "no point"
+        cell, point = divmod(worst, len(self._points))
+        original = self.mesh.topology.original_cell_index[self.cells[cell]]
+        strain = ", ".join(f"{value:.6g}" for value in self._strains[cell, point])
+        return f"cell {original}, point {point}, strain [{strain}]"
+
+    def cell_average(self, name: str) -> fem.Function:
+        """Average over each cell as a function of degree 0, for pictures and files. Collective.
+
+        Args:
+            name: ``stress``, ``strain``, or a quantity that the law averages over a phase, such as
+                ``matrix.plastic_strain``.
+
+        Returns:
+            A scalar, or a symmetric (3, 3) tensor where the quantity is a Mandel vector; zero in cells
+            where the law does not hold.
+
+        Raises:
+            ValueError: If there is no such quantity.
+        """
+        quantities = self.law.averages(self.state)
+        quantities["stress"] = self._accepted_stress
+        quantities["strain"] = self._expression.eval(self.mesh, self.cells)
+        if name not in quantities:
+            raise ValueError(f"no quantity {name!r}; there are {', '.join(sorted(quantities))}")
+        values = quantities[name].reshape(self.cells.size, len(self._points), -1)
+        average = np.einsum("cq,cqi->ci", self._volume_shares(), values)
+        if average.shape[1] == self.law.strain_size:
+            average = to_tensor(average)
+        space = fem.functionspace(
+            self.mesh, ("DG", 0, average.shape[1:] if average.ndim == 3 else ())
+        )
+        function = fem.Function(space, name=name)
+        function.x.array.reshape(-1, *average.shape[1:])[self.cells] = average
+        function.x.scatter_forward()
+        return function
+
+    def _volume_shares(self) -> Array:
+        """Share of every quadrature point in the volume of its cell, (cells, points)."""
+        volume = fem.Expression(abs(ufl.JacobianDeterminant(self.mesh)), self._points)
+        values = volume.eval(self.mesh, self.cells).reshape(self.cells.size, -1)
+        values *= self._quadrature_weights
+        return values / values.sum(axis=1, keepdims=True)

@@ -1,0 +1,132 @@
+"""What comes out of a run: reaction forces, files for ParaView, pictures of cell values."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from dolfinx import fem, la
+from dolfinx.fem.petsc import NonlinearProblem
+from dolfinx.io import VTKFile
+from matplotlib.figure import Figure
+from mpi4py import MPI
+from numpy.typing import NDArray
+
+from dmn_fem.fem._material import MaterialField
+
+
+def reaction_force(problem: NonlinearProblem, dofs: NDArray[np.integer]) -> float:
+    """Sum of the residual over constrained degrees of freedom. Collective.
+
+    The stress is that of the last integration, so call it after a step was accepted.
+
+    Args:
+        problem: A problem with one unknown function.
+        dofs: Degrees of freedom on this rank, unrolled, as `dolfinx.fem.locate_dofs_topological` gives
+            for a component ``V.sub(i)``; ghosts among them are not counted twice.
+
+    Returns:
+        The force that the constraint exerts on the body, the same on all ranks.
+    """
+    space = problem.u.function_space
+    residual = fem.assemble_vector(problem.F)
+    residual.scatter_reverse(la.InsertMode.add)
+    owned = space.dofmap.index_map.size_local * space.dofmap.index_map_bs
+    dofs = np.unique(dofs)
+    mine = float(residual.array[dofs[dofs < owned]].sum())
+    return space.mesh.comm.allreduce(mine, op=MPI.SUM)
+
+
+def equivalent_stress(stress: fem.Function) -> fem.Function:
+    """Von Mises stress of a stress tensor that is constant in each cell.
+
+    Args:
+        stress: Function of degree 0 and shape (3, 3), as `MaterialField.cell_average` gives it.
+    """
+    tensor = stress.x.array.reshape(-1, 3, 3)
+    deviator = tensor - np.trace(tensor, axis1=1, axis2=2)[:, None, None] * np.eye(3) / 3
+    space = fem.functionspace(stress.function_space.mesh, ("DG", 0))
+    equivalent = fem.Function(space, name="equivalent_stress")
+    equivalent.x.array[:] = np.sqrt(1.5 * np.sum(deviator**2, axis=(1, 2)))
+    return equivalent
+
+
+class ResultFile:
+    """Displacement and cell averages over time, for ParaView: a ``.pvd`` with its ``.vtu`` files.
+
+    Collective; a context manager.
+
+    Args:
+        path: The ``.pvd`` file.
+        u: Displacement; its values at the mesh's vertices are written.
+        field: Material field.
+        quantities: Names for `MaterialField.cell_average`.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        u: fem.Function,
+        field: MaterialField,
+        quantities: Sequence[str] = ("stress",),
+    ) -> None:
+        mesh = u.function_space.mesh
+        self._u, self._field, self._quantities = u, field, tuple(quantities)
+        space = fem.functionspace(mesh, ("Lagrange", 1, u.ufl_shape))
+        self._vertices = fem.Function(space, name="displacement")
+        self._file = VTKFile(mesh.comm, str(path), "w")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def write(self, time: float) -> None:
+        """Add the accepted state at a time."""
+        self._vertices.interpolate(self._u)
+        averages = [self._field.cell_average(name) for name in self._quantities]
+        self._file.write_function([self._vertices, *averages], time)
+
+
+def draw_cells(
+    path: str | Path, function: fem.Function, label: str, u: fem.Function | None = None
+) -> None:
+    """Picture of a scalar that is constant in each cell of a plane mesh. Collective.
+
+    Args:
+        path: PNG file, written by rank 0.
+        function: Scalar function of degree 0.
+        label: What the colours show.
+        u: Displacement; with it the deformed body is drawn (to scale).
+    """
+    mesh = function.function_space.mesh
+    cells = mesh.topology.index_map(mesh.topology.dim).size_local
+    corners = mesh.geometry.x[mesh.geometry.dofmap[:cells], :2]
+    if u is not None:
+        space = fem.functionspace(mesh, ("Lagrange", 1, (2,)))
+        vertices = fem.Function(space)
+        vertices.interpolate(u)
+        corners = corners + vertices.x.array.reshape(-1, 2)[space.dofmap.list[:cells]]
+    gathered = mesh.comm.gather((corners, function.x.array[:cells]))
+    if mesh.comm.rank != 0:
+        return
+    corners, values = (np.concatenate(part) for part in zip(*gathered, strict=True))
+    if corners.shape[1] == 4:  # a quadrilateral is two triangles; its corners are 0 1 3 2 around
+        corners = np.concatenate([corners[:, :3], corners[:, [1, 3, 2]]])
+        values = np.tile(values, 2)
+    figure = Figure(figsize=(5.5, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    x, y = corners.reshape(-1, 2).T
+    triangles = np.arange(len(x)).reshape(-1, 3)
+    colours = axes.tripcolor(x, y, triangles, facecolors=values, cmap="viridis", rasterized=True)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    figure.colorbar(colours, label=label)
+    figure.savefig(path, dpi=150)
