@@ -68,23 +68,22 @@ def sample(
         descriptors = {"volume_fraction": float(image.volume_fractions[-1])}
     recipe: dict[str, Any] = {
         "generator": "orthotropic phases after Liu, Wu and Koishi (2019)",
-        "seed": seed,
-        "count": count,
-        "tolerance": tolerance,
+        "seed": int(seed),
+        "count": int(count),
+        "tolerance": float(tolerance),
         "phases": list(image.names),
         "phase_image": hashlib.sha256(image.phases.tobytes()).hexdigest(),
         "grid": image.grid,
-        "descriptors": dict(descriptors),
+        "descriptors": {name: float(value) for name, value in descriptors.items()},
     }
     if path.exists():
-        training_set = TrainingSet.load(path)
-        refuse_other_recipe(path, training_set.recipe, recipe)
+        refuse_other_recipe(path, TrainingSet.load(path).recipe, recipe)
         progress(count, count)
     else:
         journal = Journal(path.with_name(path.name + ".journal"), recipe, stiffnesses.shape[-1])
         _finish(journal, image, stiffnesses, tolerance, processes, progress)
         records = journal.records()
-        training_set = TrainingSet(
+        TrainingSet(
             image,
             stiffnesses,
             records["stiffness"],
@@ -92,10 +91,9 @@ def sample(
             records["residual"],
             recipe["descriptors"],
             recipe,
-        )
-        training_set.save(path)
+        ).save(path)
         journal.path.unlink()
-    return training_set
+    return TrainingSet.load(path)
 
 
 def _finish(

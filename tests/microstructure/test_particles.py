@@ -1,0 +1,119 @@
+"""Generators of discs and spheres."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dmn_fem.microstructure import Particles, discs, spheres
+
+
+def least_distance(particles: Particles) -> float:
+    """Between two centres, periodic images and a particle's own included."""
+    d = particles.dimension
+    shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * d, indexing="ij"), axis=-1).reshape(-1, d)
+    difference = particles.centers[:, None] - particles.centers
+    distance = np.linalg.norm(difference[:, :, None] + shifts, axis=-1)
+    return float(distance[distance > 0].min())
+
+
+@pytest.mark.parametrize(
+    ("generate", "volume_fraction", "count", "gap"),
+    [
+        (discs, 0.1, 30, 0.05),
+        (discs, 0.7, 30, 0.05),
+        (discs, 0.7, 1, 0.05),
+        (discs, 0.7, 60, 0.0),
+        (spheres, 0.2, 20, 0.05),
+        (spheres, 0.6, 20, 0.01),
+        (spheres, 0.6, 50, 0.01),
+    ],
+)
+def test_no_overlap(
+    generate: Callable[..., Particles], volume_fraction: float, count: int, gap: float
+) -> None:
+    particles = generate(volume_fraction, count, 1, gap=gap)
+    assert particles.volume_fraction == pytest.approx(volume_fraction, rel=1e-14)
+    assert len(particles.centers) == count
+    assert ((particles.centers >= 0) & (particles.centers < 1)).all()
+    assert least_distance(particles) >= 2 * particles.radius * (1 + gap) * (1 - 1e-14)
+
+
+@given(st.floats(0.01, 0.6), st.integers(3, 40), st.integers(0, 2**32))
+@settings(max_examples=15, deadline=None)
+def test_discs_never_overlap(volume_fraction: float, count: int, seed: int) -> None:
+    particles = discs(volume_fraction, count, seed, gap=0.01)
+    assert least_distance(particles) >= 2 * particles.radius * 1.01 * (1 - 1e-14)
+
+
+@pytest.mark.parametrize(("generate", "grid"), [(discs, 97), (spheres, 31)])
+@pytest.mark.parametrize("volume_fraction", [0.123, 0.4])
+def test_image_has_the_prescribed_volume_fraction(
+    generate: Callable[..., Particles], grid: int, volume_fraction: float
+) -> None:
+    particles = generate(volume_fraction, 12, 3)
+    image = particles.image(grid)
+    assert image.names == ("matrix", "inclusion")
+    assert image.phases.shape == (grid,) * particles.dimension
+    assert abs(image.volume_fractions[1] - volume_fraction) <= 0.5 / image.phases.size + 1e-15
+
+
+def test_image_shows_the_particles() -> None:
+    particles = discs(0.4, 10, 0)
+    grid = 128
+    image = particles.image(grid)
+    nodes = (np.indices((grid, grid)).reshape(2, -1).T + 0.5) / grid
+    offset = nodes[:, None] - particles.centers
+    distance = np.linalg.norm(offset - np.rint(offset), axis=-1).min(axis=1)
+    inside = image.phases.ravel() == 1
+    assert distance[inside].max() < particles.radius + 0.5 / grid
+    assert distance[~inside].min() > particles.radius - 0.5 / grid
+
+
+def test_image_is_periodic() -> None:
+    particles = spheres(0.3, 10, 0)
+    moved = Particles((particles.centers + [0.25, 0.5, 0.125]) % 1, particles.radius)
+    rolled = np.roll(particles.image(16).phases, (4, 8, 2), axis=(0, 1, 2))
+    # Rounding may swap the last voxels that still fit.
+    assert np.count_nonzero(moved.image(16).phases != rolled) <= 2
+
+
+def test_same_seed_same_cell() -> None:
+    first, again, other = discs(0.5, 30, 7), discs(0.5, 30, 7), discs(0.5, 30, 8)
+    np.testing.assert_array_equal(first.centers, again.centers)
+    np.testing.assert_array_equal(first.image(32).phases, again.image(32).phases)
+    assert not np.allclose(first.centers, other.centers)
+
+
+def test_neighbouring_fractions_resemble_each_other() -> None:
+    near, target, far = discs(0.3, 30, 7), discs(0.31, 30, 7), discs(0.31, 30, 8)
+
+    def difference(a: Particles, b: Particles) -> float:
+        return float(np.mean(a.image(64).phases != b.image(64).phases))
+
+    assert difference(near, target) < 0.03
+    assert difference(far, target) > 0.2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0.0, 10, 0), "volume_fraction is 0"),
+        ((1.2, 10, 0), "volume_fraction is 1.2"),
+        ((float("nan"), 10, 0), "volume_fraction is nan"),
+        ((0.3, 0, 0), "count is 0"),
+        ((0.3, 10, 0, -0.1), "gap is -0.1"),
+        ((0.79, 1, 0), "touch their own periodic images"),
+        ((0.7, 5, 0, 0.2), "could not be placed without overlap"),
+    ],
+)
+def test_what_cannot_be_is_refused(arguments: tuple, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        discs(*arguments)
+
+
+def test_image_without_voxels_is_refused() -> None:
+    with pytest.raises(ValueError, match="grid is 0"):
+        discs(0.3, 3, 0).image(0)
