@@ -6,17 +6,27 @@ Exit status: 0 done, 1 the work failed, 2 the call was wrong; one line per error
 import json
 import sys
 import warnings
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from dmn_fem import __version__
 from dmn_fem.database import Database
 from dmn_fem.laws import PhaseLaw, initial_stiffness, read_phases
+from dmn_fem.microstructure import PhaseImage, discs, spheres
 from dmn_fem.network import Network
 from dmn_fem.notation import COMPONENTS, Array
 
@@ -33,6 +43,13 @@ console = Console()
 
 # UsageError of click, or of the copy of click inside newer versions of typer.
 USAGE_ERROR: Any = typer.BadParameter.__base__
+
+
+class Particles(StrEnum):
+    """What `dmn-fem microstructure` generates."""
+
+    discs = "discs"
+    spheres = "spheres"
 
 
 class WorkFailed(Exception):
@@ -239,26 +256,108 @@ def point(
     console.print(f"wrote {output}: {len(response.status)} rows")
 
 
+@app.command()
+def microstructure(
+    kind: Annotated[Particles, typer.Argument(help="What the cell is made of.")],
+    output: Annotated[Path, typer.Option("--output", metavar="NPZ")],
+    volume_fraction: Annotated[float, typer.Option(help="Of the particles.")],
+    count: Annotated[int, typer.Option(help="Number of particles.")] = 30,
+    seed: Annotated[int, typer.Option(help="Of the random placement.")] = 0,
+    gap: Annotated[float, typer.Option(help="Least gap between particles, in diameters.")] = 0.05,
+    grid: Annotated[int, typer.Option(help="Voxels along each axis.")] = 128,
+    picture: Picture = None,
+) -> None:
+    """Generate a periodic cell: discs or spheres of prescribed volume fraction.
+
+    Example: `dmn-fem microstructure discs --volume-fraction 0.3 --output cell.npz`
+    """
+    generator = {Particles.discs: discs, Particles.spheres: spheres}[kind]
+    image = generator(volume_fraction, count, seed, gap).image(grid)
+    image.save(output)
+    if picture is not None:
+        from dmn_fem.plotting import plot_image
+
+        plot_image(image, picture)
+    parts = zip(image.names, image.volume_fractions, strict=True)
+    console.print(f"wrote {output}: " + ", ".join(f"{name} {part:.4f}" for name, part in parts))
+
+
+@app.command("sample")
+def sample_image(
+    image: Annotated[Path, typer.Argument(metavar="NPZ", help="A phase image.")],
+    output: Annotated[Path, typer.Option("--output", metavar="H5")],
+    count: Annotated[int, typer.Option(help="Number of samples.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the phase stiffnesses.")] = 0,
+    tolerance: Annotated[float, typer.Option(help="Residual of the full fields.")] = 1e-4,
+    processes: Annotated[int, typer.Option(help="Processes that compute.")] = 1,
+) -> None:
+    """Homogenise a phase image for random phase stiffnesses: a training set.
+
+    A call that was interrupted goes on where it was; a finished one computes nothing.
+
+    Example: `dmn-fem sample cell.npz --count 200 --output samples.h5`
+    """
+    from dmn_fem.homogenization import sample
+
+    phases = PhaseImage.load(image)
+    with progress_bar() as bar:
+        task = bar.add_task(output.name, total=count, note="")
+        sample(
+            phases,
+            output,
+            count,
+            seed,
+            tolerance,
+            processes,
+            {"volume_fraction": float(phases.volume_fractions[-1])},
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    console.print(f"wrote {output}: {count} samples")
+
+
+def progress_bar() -> Progress:
+    """One bar a task, with what is done, the time used and the time to go."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+    )
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit status."""
-    warnings.showwarning = lambda message, *_: print(f"dmn-fem: {message}", file=sys.stderr)
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: _say(str(message))
+        sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Exit status of a call; what goes wrong is said."""
     try:
         # Typer gives the status of an early exit, as after --help.
         status: Any = app(arguments, standalone_mode=False)
-        code = status if isinstance(status, int) else 0
+        return status if isinstance(status, int) else 0
     except USAGE_ERROR as error:
-        code = _complain(error.format_message(), 2)
+        _say(error.format_message())
+        return 2
     except (FileNotFoundError, IsADirectoryError) as error:
-        code = _complain(f"{error.filename}: {error.strerror}", 2)
+        _say(f"{error.filename}: {error.strerror}")
+        return 2
     except ValueError as error:
-        code = _complain(str(error), 2)
+        _say(str(error))
+        return 2
     except (WorkFailed, OSError, RuntimeError) as error:
-        code = _complain(str(error), 1)
+        _say(str(error))
+        return 1
     except (KeyboardInterrupt, typer.Abort):
-        code = _complain("interrupted; the same call goes on where it was", 130)
-    sys.exit(code)
+        _say("interrupted; the same call goes on where it was")
+        return 130
 
 
-def _complain(message: str, code: int) -> int:
+def _say(message: str) -> None:
+    """One line on standard error."""
     print("dmn-fem: " + " ".join(message.split()), file=sys.stderr)
-    return code

@@ -5,6 +5,7 @@ from dmn_fem.homogenization._elastic import EffectiveStiffness, effective_stiffn
 from dmn_fem.homogenization._full_field import LinearSolution, SpectralGrid, solve_linear
 from dmn_fem.homogenization._sampling import sample
 from dmn_fem.homogenization._training_set import TrainingSet
+from dmn_fem.homogenization._unit_cell import UnitCellLaw
 from dmn_fem.homogenization.bounds import Moduli, hashin_shtrikman, reuss, voigt
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Moduli",
     "SpectralGrid",
     "TrainingSet",
+    "UnitCellLaw",
     "draw_phase_stiffness",
     "effective_stiffness",
     "hashin_shtrikman",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dmn_fem.homogenization.unit_cell import UnitCellLaw
+from dmn_fem.homogenization import UnitCellLaw
 from dmn_fem.laws import Code, J2Plasticity, LinearElastic, LinearHardening, VoceHardening
 from dmn_fem.microstructure import PhaseImage, discs, laminate
 from dmn_fem.network import Network

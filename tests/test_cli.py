@@ -1,0 +1,204 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from dmn_fem.cli import main
+from dmn_fem.database import Database, Descriptor
+from dmn_fem.homogenization import TrainingSet
+from dmn_fem.laws import initial_stiffness, read_phases
+from dmn_fem.microstructure import PhaseImage
+from dmn_fem.network import Network
+
+PHASES = """
+[matrix]
+law = "j2_plasticity"
+young_modulus = 100.0
+poisson_ratio = 0.3
+yield_stress = 0.1
+hardening = { type = "linear", modulus = 5.0 }
+[inclusion]
+law = "linear_elastic"
+young_modulus = 500.0
+poisson_ratio = 0.19
+"""
+PATH = "time,strain_11,stress_22,stress_33\n1,0.005,0,0\n2,0.01,0,0\n3,0.0,0,0\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a small database, phases and a path, entered."""
+    network = Network.random(2, ("matrix", "inclusion"), (0.9, 0.1), 8, np.random.default_rng(0))
+    fractions = [0.1, 0.2, 0.3]
+    networks = [network.with_phase_fraction([1 - v, v]) for v in fractions]
+    descriptor = Descriptor("volume_fraction")
+    database = Database(networks, [descriptor], np.array(fractions)[:, None], {"recipe": {}})
+    database.save(tmp_path / "db.safetensors")
+    (tmp_path / "phases.toml").write_text(PHASES)
+    (tmp_path / "path.csv").write_text(PATH)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def call(capsys):
+    """Call the command line; gives exit status, standard output and standard error."""
+
+    def run(line):
+        with pytest.raises(SystemExit) as end:
+            main(line.split())
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return run
+
+
+STIFFNESS = "database stiffness db.safetensors --phases phases.toml"
+AT = "database stiffness db.safetensors --at volume_fraction=0.2"
+POINT = "point db.safetensors --phases phases.toml --path path.csv --output out.csv"
+
+
+def test_stiffness_as_json(folder, call):
+    code, out, err = call(f"{STIFFNESS} --at volume_fraction=0.25 --json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    assert answer["notation"] == "mandel"
+    assert answer["components"] == ["11", "22", "33", "12"]
+    laws = read_phases(folder / "phases.toml")
+    network = Database.load(folder / "db.safetensors").at(volume_fraction=0.25)
+    expected = network.stiffness(
+        [initial_stiffness(laws[phase], 2) for phase in ("matrix", "inclusion")]
+    )
+    np.testing.assert_allclose(answer["stiffness"], expected, rtol=1e-13)
+    assert call(f"{STIFFNESS} --at volume_fraction=0.25")[0] == 0
+
+
+def test_info(folder, call):
+    code, out, _ = call("database info db.safetensors --json")
+    answer = json.loads(out)
+    assert code == 0
+    assert answer["phases"] == ["matrix", "inclusion"]
+    assert [network["descriptors"] for network in answer["networks"]] == [[0.1], [0.2], [0.3]]
+    code, out, _ = call("database info db.safetensors")
+    assert code == 0
+    assert "volume_fraction" in out
+
+
+def test_point_writes_a_row_an_increment(folder, call):
+    code, _, err = call(f"{POINT} --at volume_fraction=0.25 --picture out.png")
+    assert (code, err) == (0, "")
+    with (folder / "out.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [float(row["strain_11"]) for row in rows] == [0.005, 0.01, 0.0]
+    assert all(abs(float(row["stress_22"])) < 1e-7 for row in rows)
+    assert all(row["status"] == "1" for row in rows)
+    assert float(rows[-1]["matrix.equivalent_plastic_strain"]) > 0
+    assert (folder / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_microstructure_and_samples(folder, call):
+    line = "microstructure discs --volume-fraction 0.3 --count 3 --grid 16 --output cell.npz"
+    assert call(f"{line} --picture cell.png")[0] == 0
+    image = PhaseImage.load(folder / "cell.npz")
+    assert image.phases.shape == (16, 16)
+    assert abs(image.volume_fractions[1] - 0.3) < 1 / 256
+    assert call("sample cell.npz --count 3 --output samples.h5")[0] == 0
+    samples = TrainingSet.load(folder / "samples.h5")
+    assert samples.stiffness.shape == (3, 3, 3)
+    before = (folder / "samples.h5").stat().st_mtime_ns
+    assert call("sample cell.npz --count 3 --output samples.h5")[0] == 0
+    assert (folder / "samples.h5").stat().st_mtime_ns == before
+    code, _, err = call("sample cell.npz --count 4 --output samples.h5")
+    assert code == 2
+    assert "another recipe" in err
+
+
+def test_plot(folder, call):
+    line = "database plot db.safetensors --phases phases.toml --output moduli.png"
+    assert call(line)[0] == 0
+    assert (folder / "moduli.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "",
+        "database",
+        "microstructure",
+        "sample",
+        "train",
+        "transfer",
+        "build",
+        "database info",
+        "database plot",
+        "database stiffness",
+        "point",
+    ],
+)
+def test_help_teaches(call, verb):
+    code, out, _ = call(f"{verb} --help")
+    assert code == 0
+    assert "Usage" in out
+    assert verb in ("", "database") or "Example" in out
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        (f"{STIFFNESS} --at volume_fraction=0.35", 2, "holds 0.1 to 0.3"),
+        (f"{STIFFNESS} --at volume_fraction=nan", 2, "NAME=NUMBER"),
+        (f"{STIFFNESS} --at volume_fraction", 2, "NAME=NUMBER"),
+        (f"{STIFFNESS} --at aspect_ratio=3", 2, "volume_fraction"),
+        (f"{STIFFNESS} --at volume_fraction=.1 --at volume_fraction=.2", 2, "twice"),
+        (STIFFNESS, 2, "volume_fraction"),
+        ("database stiffness db.safetensors", 2, "--phases"),
+        XX("database stiffness path.csv --phases phases.toml", 2, "path.csv: "),
+        ("database stiffness no_such --phases phases.toml", 2, "no_such"),
+        (f"{AT} --phases path.csv", 2, "path.csv: not a TOML"),
+        ("database info", 2, "FILE"),
+        ("nonsense", 2, "nonsense"),
+        ("sample no.npz --output samples.h5", 2, "no.npz"),
+        ("sample path.csv --output samples.h5", 2, "path.csv"),
+        ("microstructure discs --volume-fraction 1.2 --output cell.npz", 2, "between 0 and 1"),
+        ("microstructure rods --volume-fraction 0.2 --output cell.npz", 2, "rods"),
+        (POINT, 2, "volume_fraction"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(folder, call, line, code, message):
+    before = sorted(folder.iterdir())
+    status, _, err = call(line)
+    assert status == code
+    lines = [text for text in err.splitlines() if text.startswith("dmn-fem: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert "Traceback" not in err
+    assert sorted(folder.iterdir()) == before
+
+
+def test_phases_that_do_not_fit_are_named(folder, call):
+    (folder / "phases.toml").write_text(PHASES.replace("[inclusion]", "[fibre]"))
+    status, _, err = call(f"{STIFFNESS} --at volume_fraction=0.2")
+    assert status == 2
+    assert "phases.toml: has the phases matrix, fibre; the database needs matrix, inclusion" in err
+
+
+def test_a_point_that_fails_is_status_1_and_keeps_the_rows_before(folder, call):
+    matrix, inclusion = PHASES.replace("modulus = 5.0", "modulus = 0.0").split("[inclusion]")
+    text = matrix + matrix.replace("[matrix]", "[inclusion]")
+    rows = "1,0.01,0,0,0\n2,9.0,0,0,0\n"
+    (folder / "path.csv").write_text("time,stress_11,stress_22,stress_33,stress_12\n" + rows)
+    status, _, err = call(f"{POINT} --at volume_fraction=0.2")
+    assert status == 1
+    assert "row 2 did not converge" in err
+    with (folder / "out.csv").open() as stream:
+        written = list(csv.DictReader(stream))
+    assert [row["status"] for row in written] == ["1", "-1"]
+
+
+@pytest.mark.filterwarnings("default::dmn_fem.database.ExtrapolationWarning")
+def test_extrapolation_is_said(folder, call):
+    code, out, err = call(f"{STIFFNESS} --at volume_fraction=0.32 --extrapolate --json")
+    assert code == 0
+    assert "extrapolated" in err
+    assert json.loads(out)["components"][0] == "11"
