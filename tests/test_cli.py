@@ -153,7 +153,8 @@ def test_help_teaches(call, verb):
         (f"{STIFFNESS} --at volume_fraction=.1 --at volume_fraction=.2", 2, "twice"),
         (STIFFNESS, 2, "volume_fraction"),
         ("database stiffness db.safetensors", 2, "--phases"),
-        XX("database stiffness path.csv --phases phases.toml", 2, "path.csv: "),
+        (f"{AT} --phases no.toml", 2, "no.toml"),
+        ("database stiffness path.csv --phases phases.toml", 2, "path.csv: "),
         ("database stiffness no_such --phases phases.toml", 2, "no_such"),
         (f"{AT} --phases path.csv", 2, "path.csv: not a TOML"),
         ("database info", 2, "FILE"),
@@ -184,8 +185,8 @@ def test_phases_that_do_not_fit_are_named(folder, call):
 
 
 def test_a_point_that_fails_is_status_1_and_keeps_the_rows_before(folder, call):
-    matrix, inclusion = PHASES.replace("modulus = 5.0", "modulus = 0.0").split("[inclusion]")
-    text = matrix + matrix.replace("[matrix]", "[inclusion]")
+    matrix = PHASES.replace("modulus = 5.0", "modulus = 0.0").split("[inclusion]")[0]
+    (folder / "phases.toml").write_text(matrix + matrix.replace("[matrix]", "[inclusion]"))
     rows = "1,0.01,0,0,0\n2,9.0,0,0,0\n"
     (folder / "path.csv").write_text("time,stress_11,stress_22,stress_33,stress_12\n" + rows)
     status, _, err = call(f"{POINT} --at volume_fraction=0.2")
