@@ -4,6 +4,7 @@ Writes ``plate_with_hole.msh`` and ``plate_with_hole_coarse.msh`` next to this f
 solvers read the meshes without it.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import gmsh
@@ -21,7 +22,7 @@ def plate_with_hole(size_at_hole: float, size_far: float) -> None:
     last = factory.addPoint(0, HOLE_RADIUS, 0, size_at_hole)
     corners = [factory.addPoint(x, y, 0, size_far) for x, y in ((1, 0), (1, 1), (0, 1))]
     border = [first, *corners, last]
-    lines = [factory.addLine(a, b) for a, b in zip(border[:-1], border[1:], strict=True)]
+    lines = [factory.addLine(a, b) for a, b in pairwise(border)]
     hole = factory.addCircleArc(last, center, first)
     plate = factory.addPlaneSurface([factory.addCurveLoop([*lines, hole])])
     factory.synchronize()

@@ -1,10 +1,10 @@
 """A constitutive law at the quadrature points of a UFL form.
 
-Stress and tangent are quadrature functions. The field puts itself in front of the callbacks of a stock
-`dolfinx.fem.petsc.NonlinearProblem` and fills them for the owned cells before a vector or matrix is
-assembled. Nothing in a callback communicates or raises because of a point: a failed point leaves NaN
-in its stress on its own rank, the norm of the residual is then NaN on all ranks, and SNES ends
-everywhere with the same reason.
+Stress and tangent are quadrature functions. The field puts itself in front of the callbacks of a
+stock `dolfinx.fem.petsc.NonlinearProblem` and fills them for the owned cells before a vector or
+matrix is assembled. No callback raises because of a point: a failed point leaves NaN in its stress
+on its own rank, the norm of the residual is then NaN on all ranks, and SNES ends everywhere with
+the same reason.
 """
 
 from collections.abc import Callable
@@ -58,8 +58,8 @@ class MaterialField:
 
     Args:
         law: Any law that fulfils `dmn_fem.laws.Law`.
-        strain: UFL vector of the total strain in Mandel notation, for example `mandel_strain(u)`; the
-            mesh is that of the first function in it.
+        strain: UFL vector of the total strain in Mandel notation, for example `mandel_strain(u)`;
+            the mesh is that of the first function in it.
         degree: Polynomial degree that the quadrature integrates exactly.
         cells: Cells of this rank where the law holds; all by default.
 
@@ -179,7 +179,7 @@ class MaterialField:
         return integrate_first
 
     def _integrate(self, needs_tangent: bool) -> None:
-        """Stress, new state and, if asked for, tangent at the present strain, unless they are there."""
+        """Stress, new state and, if needed, tangent at the present strain, if not yet there."""
         self._expression.eval(self.mesh, self.cells, values=self._strains)
         if (
             self._integrated is not None
@@ -222,7 +222,7 @@ class MaterialField:
         self._integrated = None
 
     def worst_point(self) -> str:
-        """The worst owned point of the last integration, in words: cell (as in the input), point, strain."""
+        """The worst owned point of the last integration: cell (its input number), point, strain."""
         worst = self.status.worst
         if worst is None:
             return "no point"
@@ -239,8 +239,8 @@ class MaterialField:
                 ``matrix.plastic_strain``.
 
         Returns:
-            A scalar, or a symmetric (3, 3) tensor where the quantity is a Mandel vector; zero in cells
-            where the law does not hold.
+            A scalar, or a symmetric (3, 3) tensor where the quantity is a Mandel vector; zero in
+            cells where the law does not hold.
 
         Raises:
             ValueError: If there is no such quantity.

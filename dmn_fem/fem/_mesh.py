@@ -20,7 +20,7 @@ _CELLS = {
 
 
 def read_mesh(path: str | Path, comm: MPI.Comm = MPI.COMM_WORLD) -> mesh.Mesh:
-    """A mesh of straight triangles, quadrilaterals, tetrahedra or hexahedra, from any meshio format.
+    """A mesh of straight triangles, quadrilaterals, tetrahedra or hexahedra, of any meshio format.
 
     Collective. The file is read on rank 0 and needs no Gmsh; boundaries are located by geometry.
 

@@ -23,8 +23,8 @@ def reaction_force(problem: NonlinearProblem, dofs: NDArray[np.integer]) -> floa
 
     Args:
         problem: A problem with one unknown function.
-        dofs: Degrees of freedom on this rank, unrolled, as `dolfinx.fem.locate_dofs_topological` gives
-            for a component ``V.sub(i)``; ghosts among them are not counted twice.
+        dofs: Degrees of freedom on this rank, unrolled, as `dolfinx.fem.locate_dofs_topological`
+            gives for a component ``V.sub(i)``; ghosts among them are not counted twice.
 
     Returns:
         The force that the constraint exerts on the body, the same on all ranks.
@@ -86,6 +86,10 @@ class ResultFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish the file."""
         self._file.close()
 
     def write(self, time: float) -> None:

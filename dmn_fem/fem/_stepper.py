@@ -46,8 +46,9 @@ class Step:
 class Stepper:
     """Advances a problem in time.
 
-    A step that fails (the solver, or the law at a point on any rank) is undone and halved; easy steps
-    make the next one longer. Steps start from the extrapolated displacement, except after a failure.
+    A step that fails (the solver, or the law at a point on any rank) is undone and halved; easy
+    steps make the next one longer. Steps start from the extrapolated displacement, except after a
+    failure.
 
     Args:
         problem: The stock nonlinear problem; its line search should be ``basic``, ``cp`` or
@@ -120,8 +121,8 @@ class Stepper:
         """Solve for the end of a step; if that fails everything is as before.
 
         Returns:
-            Whether it converged, the laws' factor for the next step, and what went wrong; the same on
-            all ranks.
+            Whether it converged, the laws' factor for the next step, and what went wrong; the same
+            on all ranks.
         """
         values = self.problem.u.x.array
         before = values.copy()
@@ -160,7 +161,7 @@ class Stepper:
         )
 
     def _trouble(self, reason: int) -> str:
-        """What went wrong, the same on all ranks: the first rank with a failed point, or the solver."""
+        """What went wrong, the same on all ranks: the worst point, or the solver."""
         failed = [field for field in self.fields if field.status.failed]
         mine = failed[0].worst_point() if failed else ""
         everyone = self.comm.allgather((sum(field.status.failed for field in failed), mine))

@@ -2,13 +2,16 @@
 
 import numpy as np
 import ufl
-from dolfinx import fem, mesh
-from dolfinx.fem.petsc import NonlinearProblem
-from mpi4py import MPI
 
 from dmn_fem.fem import MaterialField, mandel_strain
 from dmn_fem.laws import J2Plasticity, LinearElastic, LinearHardening, Status
 from dmn_fem.online import material_law
+
+# DOLFINx comes after dmn_fem.fem, which prepares it.
+# isort: split
+from dolfinx import fem, mesh
+from dolfinx.fem.petsc import NonlinearProblem
+from mpi4py import MPI
 
 ELASTIC = LinearElastic(young_modulus=100.0, poisson_ratio=0.3)
 PLASTIC = J2Plasticity(

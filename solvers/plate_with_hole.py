@@ -1,0 +1,343 @@
+"""A plate with a hole, in plane strain, whose every quadrature point is a particle composite.
+
+A quarter of the plate is pulled in y into the plastic range and unloaded to zero force. The
+composite is a deep material network from a database (``--law dmn``), a full-field unit cell
+(``--law fe2``) or the bare matrix (``--law matrix``); the model is the same.
+
+    python solvers/plate_with_hole.py --volume-fraction 0.25
+    mpiexec -n 2 python solvers/plate_with_hole.py
+    python solvers/plate_with_hole.py --compare
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+import ufl
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from dmn_fem.database import Database
+from dmn_fem.fem import (
+    MaterialField,
+    ResultFile,
+    StepFailed,
+    Stepper,
+    draw_cells,
+    equivalent_stress,
+    mandel_strain,
+    reaction_force,
+    read_mesh,
+)
+from dmn_fem.homogenization import UnitCellLaw
+from dmn_fem.laws import (
+    J2Plasticity,
+    Law,
+    LinearElastic,
+    LinearHardening,
+    PhaseLaw,
+    State,
+    Status,
+    read_phases,
+)
+from dmn_fem.microstructure import discs
+from dmn_fem.online import NetworkLaw, material_law
+
+# DOLFINx comes after dmn_fem.fem, which prepares it.
+# isort: split
+from dolfinx import fem, mesh
+from dolfinx.fem.petsc import NonlinearProblem
+from mpi4py import MPI
+
+MESHES = Path(__file__).parents[1] / "meshes"
+PHASES: dict[str, PhaseLaw] = {
+    "matrix": J2Plasticity(
+        young_modulus=100.0,
+        poisson_ratio=0.3,
+        yield_stress=0.1,
+        hardening=LinearHardening(modulus=5.0),
+    ),
+    "inclusion": LinearElastic(young_modulus=500.0, poisson_ratio=0.19),
+}
+UNIT_CELL_GRID = 64
+UNIT_CELL_DISCS = 12
+
+console = Console(stderr=True, quiet=MPI.COMM_WORLD.rank != 0)
+
+
+class LawName(StrEnum):
+    """What answers at a quadrature point."""
+
+    DMN = "dmn"
+    FE2 = "fe2"
+    MATRIX = "matrix"
+
+
+class Clocked:
+    """A law that knows what it cost on this rank."""
+
+    def __init__(self, law: Law) -> None:
+        self.law = law
+        self.dimension, self.strain_size = law.dimension, law.strain_size
+        self.wall = self.cpu = 0.0
+
+    def allocate(self, points: int) -> State:
+        """See `dmn_fem.laws.Law`."""
+        return self.law.allocate(points)
+
+    def averages(self, state: State) -> dict[str, Any]:
+        """See `dmn_fem.laws.Law`."""
+        return self.law.averages(state)
+
+    def integrate(
+        self, strain: Any, state: State, stress: Any, tangent: Any = None, dt: float = 0.0
+    ) -> Status:
+        """See `dmn_fem.laws.Law`."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        status = self.law.integrate(strain, state, stress, tangent, dt)
+        self.wall += time.perf_counter() - wall
+        self.cpu += time.process_time() - cpu
+        return status
+
+
+def constitutive_law(
+    name: LawName, phases: Mapping[str, PhaseLaw], database: str, volume_fraction: float
+) -> Law:
+    """The law of the composite."""
+    if name is LawName.MATRIX:
+        return material_law(phases["matrix"], dimension=2)
+    if name is LawName.FE2:
+        cell = discs(volume_fraction, count=UNIT_CELL_DISCS, seed=1)
+        return UnitCellLaw(cell.image(UNIT_CELL_GRID), phases)
+    return NetworkLaw(Database.load(database).at(volume_fraction=volume_fraction), phases)
+
+
+class Plate:
+    """The plate, pulled by a displacement of its upper edge.
+
+    Args:
+        law: The law at its quadrature points.
+        mesh_file: Its mesh: the unit square without a hole around the origin.
+        tolerance: Norm of the residual at which a step has converged.
+    """
+
+    def __init__(self, law: Law, mesh_file: Path, tolerance: float) -> None:
+        domain = read_mesh(mesh_file)
+        V = fem.functionspace(domain, ("Lagrange", 2, (2,)))
+        u, v = fem.Function(V), ufl.TestFunction(V)
+        self.pull = fem.Constant(domain, 0.0)
+        symmetry = fem.Constant(domain, 0.0)
+
+        def edge(axis: int, position: float) -> Any:
+            facets = mesh.locate_entities_boundary(
+                domain, 1, lambda x: np.isclose(x[axis], position)
+            )
+            return fem.locate_dofs_topological(V.sub(axis), 1, facets)
+
+        self.pulled = edge(1, 1.0)
+        bcs = [
+            fem.dirichletbc(symmetry, edge(0, 0.0), V.sub(0)),
+            fem.dirichletbc(symmetry, edge(1, 0.0), V.sub(1)),
+            fem.dirichletbc(self.pull, self.pulled, V.sub(1)),
+        ]
+        options = {
+            "ksp_type": "preonly",
+            "pc_type": "lu",
+            "pc_factor_mat_solver_type": "mumps",
+            "snes_linesearch_type": "basic",
+            "snes_atol": tolerance,
+            "snes_rtol": 0.0,
+            "snes_stol": 0.0,
+            "snes_max_it": 20,
+        }
+
+        # The coupling: these five lines put a law into a model.
+        self.material = MaterialField(law, strain=mandel_strain(u), degree=2)
+        F = ufl.dot(self.material.stress, mandel_strain(v)) * self.material.dx
+        J = self.material.jacobian(F, u)
+        self.problem = NonlinearProblem(
+            F, u, J=J, bcs=bcs, petsc_options_prefix="plate_", petsc_options=options
+        )
+        self.material.attach(self.problem)
+
+    def points(self) -> int:
+        """Number of quadrature points on all ranks."""
+        return MPI.COMM_WORLD.allreduce(self.material.state.points)
+
+
+def run(plate: Plate, peak: float, steps: int, label: str, output: Path | None) -> Any:
+    """Pull to a mean strain and unload to zero force.
+
+    Returns:
+        Rows of time, displacement and force, the stress-free state included.
+    """
+    u, material = plate.problem.u, plate.material
+    turns, displacements = [0.0, 1.0, 2.0], [0.0, peak, 0.0]
+
+    def load(time: float) -> None:
+        plate.pull.value = np.interp(time, turns, displacements)
+
+    stepper = Stepper(plate.problem, [material], load)
+    curve = [(0.0, 0.0, 0.0)]
+    columns = (
+        *Progress.get_default_columns(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[now]}"),
+    )
+    with Progress(*columns, console=console, transient=False) as progress:
+        bar = progress.add_task(label, total=2 * steps + 1, now="")
+        results = None
+        if output is not None:
+            quantities = ["stress", "strain", *sorted(material.law.averages(material.state))]
+            results = ResultFile(output / "plate_with_hole.pvd", u, material, quantities)
+
+        def advance(times: Any) -> None:
+            for step in stepper.run(times):
+                force = reaction_force(plate.problem, plate.pulled)
+                curve.append((step.time, float(plate.pull.value), force))
+                if results is not None:
+                    results.write(step.time)
+                now = f"force {force:.5f}, {step.iterations} iterations"
+                progress.update(bar, advance=float(step.requested), now=now)
+
+        # A first small step is elastic; its stiffness says where unloading ends.
+        advance([0.0, 0.01])
+        stiffness = curve[-1][2] / curve[-1][1]
+        advance([0.01, *np.linspace(0.0, 1.0, steps + 1)[1:]])
+        if output is not None:
+            stress = equivalent_stress(material.cell_average("stress"))
+            draw_cells(output / "stress.png", stress, "von Mises stress at the peak", u)
+        displacements[2] = peak - curve[-1][2] / stiffness
+        advance(np.linspace(1.0, 2.0, steps + 1))
+        if output is not None:
+            plastic = material.cell_average("matrix.equivalent_plastic_strain")
+            draw_cells(
+                output / "plastic_strain.png",
+                plastic,
+                "mean equivalent plastic strain of the matrix",
+                u,
+            )
+            results.close()
+    return np.array(curve)
+
+
+def write_curve(path: Path, curves: Mapping[str, Any]) -> None:
+    """Force over displacement as a picture."""
+    figure = Figure(figsize=(5.5, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    for (name, curve), style in zip(curves.items(), ("-", "--"), strict=False):
+        axes.plot(100 * curve[:, 1], curve[:, 2], style, marker=".", label=name)
+    axes.set_xlabel("displacement of the edge, % of the half width")
+    axes.set_ylabel("force")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=150)
+
+
+def compare(
+    laws: Mapping[str, Law], mesh_file: Path, peak: float, steps: int, output: Path
+) -> None:
+    """The same model and path with the network and with true FE², side by side."""
+    curves: dict[str, Any] = {}
+    figures: dict[str, dict[str, float]] = {}
+    for name, law in laws.items():
+        clocked = Clocked(law)
+        # The answer of a unit cell is known to about 1e-6; both meet the same tolerance.
+        plate = Plate(clocked, mesh_file, tolerance=1e-6)
+        clocked.law.integrate(  # compile before the clock starts
+            np.zeros((1, 4)), law.allocate(1), np.zeros((1, 4)), np.zeros((1, 4, 4))
+        )
+        curves[name] = run(plate, peak, steps, name, None)
+        increments = len(curves[name]) - 1
+        share = 1e6 / (plate.points() * increments)
+        figures[name] = {
+            "points": plate.points(),
+            "increments": increments,
+            "wall_us_per_point_and_increment": share * MPI.COMM_WORLD.allreduce(clocked.wall),
+            "cpu_us_per_point_and_increment": share * MPI.COMM_WORLD.allreduce(clocked.cpu),
+        }
+    if MPI.COMM_WORLD.rank != 0:
+        return
+    network, full_field = curves[LawName.DMN], curves[LawName.FE2]
+    times = full_field[:, 0]
+    forces = np.interp(times, network[:, 0], network[:, 2])
+    largest = np.abs(full_field[:, 2]).max()
+    error = float(np.abs(forces - full_field[:, 2]).max() / largest)
+    ratio = {
+        clock: figures[LawName.FE2][clock] / figures[LawName.DMN][clock]
+        for clock in ("wall_us_per_point_and_increment", "cpu_us_per_point_and_increment")
+    }
+    table = Table(title="Network against true FE², the same coarse model and path")
+    for heading in ("", "DMN", "FE²", "FE² / DMN"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for clock in ratio:
+        row = [figures[name][clock] for name in (LawName.DMN, LawName.FE2)]
+        label = f"{clock[:4].strip('_')} time of the law, µs per point and increment"
+        table.add_row(label, f"{row[0]:.1f}", f"{row[1]:.0f}", f"{ratio[clock]:.0f}")
+    peaks = [np.abs(curves[name][:, 2]).max() for name in (LawName.DMN, LawName.FE2)]
+    table.add_row("largest force", *(f"{value:.5f}" for value in peaks), "")
+    table.add_row("largest difference of force / largest force", "", "", f"{100 * error:.2f} %")
+    Console().print(table)
+    rows = np.column_stack([times, full_field[:, 1], forces, full_field[:, 2]])
+    header = "time,displacement,force_dmn,force_fe2"
+    np.savetxt(output / "compare.csv", rows, delimiter=",", header=header, comments="")
+    content = {"force_error": error, "cost_ratio": ratio, **figures}
+    (output / "compare.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
+    write_curve(output / "compare.png", {"DMN": network, "FE²": full_field})
+
+
+def main(
+    law: Annotated[LawName, typer.Option(help="What answers at a quadrature point.")] = LawName.DMN,
+    volume_fraction: Annotated[float, typer.Option(help="Of the discs.")] = 0.3,
+    database: Annotated[str, typer.Option(help="Name or file of a database.")] = "discs_2d",
+    phases: Annotated[Path | None, typer.Option(help="Phase laws (TOML).")] = None,
+    mesh_file: Annotated[Path | None, typer.Option("--mesh", help="Any meshio format.")] = None,
+    strain: Annotated[float, typer.Option(help="Mean strain at the peak.")] = 0.01,
+    steps: Annotated[int, typer.Option(min=1, help="Increments up, and again down.")] = 10,
+    output: Annotated[Path, typer.Option(help="Folder.")] = Path("results/plate_with_hole"),
+    comparison: Annotated[
+        bool, typer.Option("--compare", help="DMN against FE² on the coarse mesh.")
+    ] = False,
+) -> None:
+    """A plate with a hole whose every quadrature point is a particle composite."""
+    coarse = comparison or law is LawName.FE2
+    mesh_file = mesh_file or MESHES / f"plate_with_hole{'_coarse' if coarse else ''}.msh"
+    started = time.perf_counter()
+    try:
+        phase_laws = PHASES if phases is None else read_phases(phases)
+        output.mkdir(parents=True, exist_ok=True)
+        names = [LawName.DMN, LawName.FE2] if comparison else [law]
+        laws = {
+            name: constitutive_law(name, phase_laws, database, volume_fraction) for name in names
+        }
+        if comparison:
+            compare(laws, mesh_file, strain, steps, output)
+        else:
+            clocked = Clocked(laws[law])
+            # A unit cell is converged to 1e-6, a network far below.
+            plate = Plate(clocked, mesh_file, 1e-6 if law is LawName.FE2 else 1e-12)
+            curve = run(plate, strain, steps, law, output)
+            if MPI.COMM_WORLD.rank == 0:
+                path = output / "force_displacement.csv"
+                header = "time,displacement,force"
+                np.savetxt(path, curve, fmt="%.16g", delimiter=",", header=header, comments="")
+                write_curve(output / "force_displacement.png", {law: curve})
+            total = time.perf_counter() - started
+            console.print(
+                f"{plate.points()} points, {len(curve) - 1} increments in {total:.1f} s, "
+                f"{clocked.wall:.1f} s of them in the law; results in {output}"
+            )
+    except (OSError, ValueError, StepFailed) as error:
+        console.print(f"[red]error:[/red] {error}")
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    typer.run(main)
