@@ -1,34 +1,15 @@
 """What a network is trained on, and how well it answers that."""
 
 import hashlib
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from dmn_fem.homogenization import TrainingSet
 from dmn_fem.network import Network
 from dmn_fem.notation import Array
 from dmn_fem.training._model import TorchNetwork
-
-
-class TrainingData(Protocol):
-    """What `homogenization.TrainingSet`, or anything else with these arrays, offers."""
-
-    @property
-    def phase_stiffness(self) -> Array:
-        """Mandel stiffnesses of the phases, (n, P, s, s); s = 3 (in plane) in 2D, 6 in 3D."""
-        ...
-
-    @property
-    def stiffness(self) -> Array:
-        """Homogenised stiffnesses, (n, s, s)."""
-        ...
-
-    @property
-    def phase_fraction(self) -> Array:
-        """Volume fractions of the phases, (P,)."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +51,9 @@ class Samples:
                 raise ValueError(f"{name} holds a matrix that is not positive definite")
 
     @classmethod
-    def of(cls, data: TrainingData) -> "Samples":
-        """The samples of a training set."""
-        return cls(
-            np.asarray(data.phase_stiffness, dtype=float),
-            np.asarray(data.stiffness, dtype=float),
-            np.asarray(data.phase_fraction, dtype=float),
-        )
+    def of(cls, data: TrainingSet) -> "Samples":
+        """The samples of a training set, at the volume fractions of its image."""
+        return cls(data.phase_stiffness, data.stiffness, data.volume_fractions)
 
     @property
     def count(self) -> int:
@@ -128,10 +105,6 @@ class ErrorReport:
 
     stiffness: Errors
     compliance: Errors
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain dictionaries, for JSON."""
-        return asdict(self)
 
 
 def evaluate(network: Network, samples: Samples) -> ErrorReport:
