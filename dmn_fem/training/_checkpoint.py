@@ -56,7 +56,10 @@ class Checkpoint:
         Warns:
             CheckpointWarning: If a file is damaged; the message says from where training goes on.
         """
-        for path, fallback in ((self.path, "the checkpoint before it"), (self.previous, "start")):
+        for path, fallback in (
+            (self.path, "the checkpoint before it"),
+            (self.previous, "the start"),
+        ):
             if not path.exists():
                 continue
             content = path.read_bytes()

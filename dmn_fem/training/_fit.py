@@ -81,7 +81,7 @@ class Progress:
     held_out_error: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A fitted network and how good it is.
 

@@ -1,0 +1,223 @@
+"""Fitting: it learns, goes on after a kill to the same bits, and chooses by held-out error."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dmn_fem.network import Network
+from dmn_fem.training import (
+    CheckpointError,
+    CheckpointWarning,
+    Fit,
+    Progress,
+    Samples,
+    Settings,
+    fit,
+    fit_best,
+)
+
+OPTIMIZERS = {
+    "lbfgs": Settings(optimizer="lbfgs", iterations=80),
+    "adam": Settings(optimizer="adam", epochs=4, batch=7),
+    "adam+lbfgs": Settings(optimizer="adam+lbfgs", epochs=2, iterations=40),
+}
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_after(reports: int) -> Callable[[Progress], None]:
+    seen: list[Progress] = []
+
+    def progress(report: Progress) -> None:
+        seen.append(report)
+        if len(seen) == reports:
+            raise Killed
+
+    return progress
+
+
+def assert_equal_bits(ours: Fit, theirs: Fit) -> None:
+    np.testing.assert_array_equal(ours.network.leaf_activation, theirs.network.leaf_activation)
+    np.testing.assert_array_equal(ours.network.normal_angles, theirs.network.normal_angles)
+    assert (ours.training, ours.held_out) == (theirs.training, theirs.held_out)
+    assert ours.history == theirs.history
+
+
+@pytest.fixture
+def problem(
+    random_network: Callable[..., Network], sampled: Callable[..., Samples]
+) -> tuple[Network, Samples, Samples]:
+    """A start, and samples of another network."""
+    return random_network(8, seed=1), *sampled(random_network(16), 40).split(10)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_learns_a_laminate_exactly(
+    dimension: int, random_network: Callable[..., Network], sampled: Callable[..., Samples]
+) -> None:
+    laminate = random_network(2, 0.37, seed=5, dimension=dimension)
+    training, held_out = sampled(laminate, 30).split(10)
+    start = random_network(2, 0.5, seed=6, dimension=dimension)
+    result = fit(start, training, held_out, Settings(iterations=100))
+    assert result.held_out.stiffness.maximum < 1e-6
+    normal, expected = result.network.normals[0], laminate.normals[0]
+    assert abs(normal @ expected) == pytest.approx(1.0, abs=1e-8)
+    np.testing.assert_array_equal(result.network.phase_fraction, laminate.phase_fraction)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_learns(name: str, problem: tuple[Network, Samples, Samples]) -> None:
+    result = fit(*problem, OPTIMIZERS[name])
+    first = fit(*problem, Settings(optimizer="adam", epochs=1, rate=1e-9))
+    assert result.held_out.stiffness.mean < 0.8 * first.held_out.stiffness.mean
+    assert result.history[-1].training_error == pytest.approx(result.training.stiffness.mean)
+    assert result.history[-1].held_out_error == pytest.approx(result.held_out.stiffness.mean)
+
+
+def test_learns_a_network_to_a_fraction_of_a_percent(
+    random_network: Callable[..., Network], sampled: Callable[..., Samples]
+) -> None:
+    training, held_out = sampled(random_network(16), 60).split(20)
+    result = fit(random_network(16, seed=3), training, held_out, Settings(iterations=300))
+    assert result.held_out.stiffness.mean < 5e-3
+    assert result.training.stiffness.mean <= result.history[0].training_error
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("reports", [1, 3])
+def test_killed_training_ends_at_the_same_bits(
+    tmp_path: Path, name: str, reports: int, problem: tuple[Network, Samples, Samples]
+) -> None:
+    settings = OPTIMIZERS[name]
+    whole = fit(*problem, settings)
+    file = tmp_path / "run.checkpoint"
+    with pytest.raises(Killed):
+        fit(*problem, settings, checkpoint=file, progress=kill_after(reports))
+    assert_equal_bits(fit(*problem, settings, checkpoint=file), whole)
+    assert_equal_bits(
+        fit(*problem, settings, checkpoint=file, progress=kill_after(1)), whole
+    )  # finished: no step is made
+
+
+@pytest.mark.parametrize("fault", ["truncated", "flipped", "empty", "foreign"])
+def test_damaged_checkpoint_is_refused_and_the_one_before_it_used(
+    tmp_path: Path, fault: str, problem: tuple[Network, Samples, Samples]
+) -> None:
+    settings = OPTIMIZERS["lbfgs"]
+    whole = fit(*problem, settings)
+    file = tmp_path / "run.checkpoint"
+    with pytest.raises(Killed):
+        fit(*problem, settings, checkpoint=file, progress=kill_after(3))
+    damage(file, fault)
+    seen: list[Progress] = []
+    with pytest.warns(
+        CheckpointWarning, match=r"run\.checkpoint: damaged .* the checkpoint before"
+    ):
+        result = fit(*problem, settings, checkpoint=file, progress=seen.append)
+    assert [report.step for report in seen] == [60, 80]
+    assert_equal_bits(result, whole)
+
+
+def test_two_damaged_checkpoints_start_again_and_say_so(
+    tmp_path: Path, problem: tuple[Network, Samples, Samples]
+) -> None:
+    settings = OPTIMIZERS["lbfgs"]
+    file = tmp_path / "run.checkpoint"
+    with pytest.raises(Killed):
+        fit(*problem, settings, checkpoint=file, progress=kill_after(2))
+    damage(file, "truncated")
+    damage(file.with_name("run.checkpoint.previous"), "flipped")
+    seen: list[Progress] = []
+    with pytest.warns(CheckpointWarning) as caught:
+        fit(*problem, settings, checkpoint=file, progress=seen.append)
+    messages = [str(each.message) for each in caught]
+    assert len(messages) == 2
+    assert messages[1].endswith("training goes on from the start")
+    assert all("\n" not in message for message in messages)
+    assert seen[0].step == 20
+
+
+def damage(file: Path, fault: str) -> None:
+    content = file.read_bytes()
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    damaged = {
+        "truncated": content[:middle],
+        "flipped": flipped,
+        "empty": b"",
+        "foreign": b"PK\x03\x04" * 100,
+    }
+    file.write_bytes(damaged[fault])
+
+
+def test_checkpoint_of_another_training_is_refused(
+    tmp_path: Path, problem: tuple[Network, Samples, Samples]
+) -> None:
+    start, training, held_out = problem
+    settings = OPTIMIZERS["adam"]
+    file = tmp_path / "run.checkpoint"
+    fit(start, training, held_out, settings, checkpoint=file)
+    content = file.read_bytes()
+    others: list[tuple[Any, ...]] = [
+        (start, training, held_out, OPTIMIZERS["lbfgs"]),
+        (start, held_out, training, settings),
+        (fit(*problem, settings).network, training, held_out, settings),
+    ]
+    for other in others:
+        with pytest.raises(CheckpointError, match=r"run\.checkpoint: checkpoint of another"):
+            fit(*other, checkpoint=file)
+    assert file.read_bytes() == content
+
+
+def test_best_start_is_chosen_by_held_out_error(
+    tmp_path: Path,
+    random_network: Callable[..., Network],
+    problem: tuple[Network, Samples, Samples],
+) -> None:
+    starts = [random_network(8, seed=seed) for seed in range(3)]
+    settings = Settings(iterations=20)
+    best, fits = fit_best(starts, *problem[1:], settings, directory=tmp_path)
+    errors = [each.held_out.stiffness.mean for each in fits]
+    assert best is fits[int(np.argmin(errors))]
+    assert len(set(errors)) == 3
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        f"start_{k}.checkpoint" for k in range(3)
+    ]
+
+
+def test_processes_do_not_change_the_result(
+    random_network: Callable[..., Network], problem: tuple[Network, Samples, Samples]
+) -> None:
+    starts = [random_network(8, seed=seed) for seed in range(2)]
+    settings = Settings(iterations=20)
+    seen: list[Progress] = []
+    _, serial = fit_best(starts, *problem[1:], settings)
+    _, parallel = fit_best(starts, *problem[1:], settings, processes=2, progress=seen.append)
+    for ours, theirs in zip(serial, parallel, strict=True):
+        assert_equal_bits(ours, theirs)
+    assert sorted(report.start for report in seen) == [0, 1]
+
+
+def test_what_does_not_fit_is_refused(
+    random_network: Callable[..., Network],
+    sampled: Callable[..., Samples],
+    problem: tuple[Network, Samples, Samples],
+) -> None:
+    start, training, held_out = problem
+    with pytest.raises(ValueError, match=r"2 phases of 3 components; .* 3 phases of 6 components"):
+        fit(random_network(8, dimension=3, phases=3), training, held_out)
+    other = sampled(random_network(8, phases=3), 5)
+    with pytest.raises(ValueError, match="3 phases of 3 components"):
+        fit(start, training, other)
+    with pytest.raises(ValueError, match="optimizer is 'sgd'"):
+        Settings(optimizer="sgd")  # type: ignore[arg-type]
+    for name in ("iterations", "memory", "epochs", "batch", "rate"):
+        with pytest.raises(ValueError, match=f"{name} is 0"):
+            Settings(**{name: 0})
+    with pytest.raises(ValueError, match="no starts"):
+        fit_best([], training, held_out)
