@@ -66,8 +66,6 @@ PHASES: dict[str, PhaseLaw] = {
     ),
     "inclusion": LinearElastic(young_modulus=500.0, poisson_ratio=0.19),
 }
-UNIT_CELL_GRID = 64
-UNIT_CELL_DISCS = 12
 
 console = Console(stderr=True, quiet=MPI.COMM_WORLD.rank != 0)
 
@@ -108,14 +106,15 @@ class Clocked:
 
 
 def constitutive_law(
-    name: LawName, phases: Mapping[str, PhaseLaw], database: str, volume_fraction: float
+    name: LawName, phases: Mapping[str, PhaseLaw], database: str, volume_fraction: float, grid: int
 ) -> Law:
     """The law of the composite."""
     if name is LawName.MATRIX:
         return material_law(phases["matrix"], dimension=2)
     if name is LawName.FE2:
-        cell = discs(volume_fraction, count=UNIT_CELL_DISCS, seed=1)
-        return UnitCellLaw(cell.image(UNIT_CELL_GRID), phases)
+        # The microstructure of databases/discs_2d.toml.
+        cell = discs(volume_fraction, count=30, seed=1, gap=0.15)
+        return UnitCellLaw(cell.image(grid), phases)
     return NetworkLaw(Database.load(database).at(volume_fraction=volume_fraction), phases)
 
 
@@ -207,7 +206,7 @@ def run(plate: Plate, peak: float, steps: int, label: str, output: Path | None) 
                 now = f"force {force:.5f}, {step.iterations} iterations"
                 progress.update(bar, advance=float(step.requested), now=now)
 
-        # A first small step is elastic; its stiffness says where unloading ends.
+        # A first small step is elastic; its stiffness says about where unloading ends.
         advance([0.0, 0.01])
         stiffness = curve[-1][2] / curve[-1][1]
         advance([0.01, *np.linspace(0.0, 1.0, steps + 1)[1:]])
@@ -216,6 +215,13 @@ def run(plate: Plate, peak: float, steps: int, label: str, output: Path | None) 
             draw_cells(output / "stress.png", stress, "von Mises stress at the peak", u)
         displacements[2] = peak - curve[-1][2] / stiffness
         advance(np.linspace(1.0, 2.0, steps + 1))
+        for turn in (3.0, 4.0):  # it may yield in reverse: secant steps to zero force
+            (_, before, force_before), (_, now, force) = curve[-2:]
+            if abs(force) < 1e-3 * max(row[2] for row in curve):
+                break
+            turns.append(turn)
+            displacements.append(now - force * (now - before) / (force - force_before))
+            advance([turn - 1.0, turn])
         if output is not None:
             plastic = material.cell_average("matrix.equivalent_plastic_strain")
             draw_cells(
@@ -301,6 +307,7 @@ def main(
     mesh_file: Annotated[Path | None, typer.Option("--mesh", help="Any meshio format.")] = None,
     strain: Annotated[float, typer.Option(help="Mean strain at the peak.")] = 0.01,
     steps: Annotated[int, typer.Option(min=1, help="Increments up, and again down.")] = 10,
+    grid: Annotated[int, typer.Option(help="Voxels along a unit cell of FE².")] = 64,
     output: Annotated[Path, typer.Option(help="Folder.")] = Path("results/plate_with_hole"),
     comparison: Annotated[
         bool, typer.Option("--compare", help="DMN against FE² on the coarse mesh.")
@@ -315,7 +322,8 @@ def main(
         output.mkdir(parents=True, exist_ok=True)
         names = [LawName.DMN, LawName.FE2] if comparison else [law]
         laws = {
-            name: constitutive_law(name, phase_laws, database, volume_fraction) for name in names
+            name: constitutive_law(name, phase_laws, database, volume_fraction, grid)
+            for name in names
         }
         if comparison:
             compare(laws, mesh_file, strain, steps, output)

@@ -15,6 +15,7 @@ import numpy as np
 import ufl
 from dolfinx import fem
 from dolfinx.fem.petsc import NonlinearProblem, assign
+from dolfinx.mesh import MeshTags
 from numpy.typing import NDArray
 from petsc4py import PETSc
 from ufl.algorithms import expand_derivatives, extract_coefficients
@@ -61,7 +62,8 @@ class MaterialField:
         strain: UFL vector of the total strain in Mandel notation, for example `mandel_strain(u)`;
             the mesh is that of the first function in it.
         degree: Polynomial degree that the quadrature integrates exactly.
-        cells: Cells of this rank where the law holds; all by default.
+        subdomain: Tags of cells and the tag where the law holds; everywhere by default. All
+            fields of a form share the tags.
 
     Raises:
         ValueError: If strain, mesh and law are of different dimensions.
@@ -72,7 +74,7 @@ class MaterialField:
         law: Law,
         strain: Any,
         degree: int = 2,
-        cells: NDArray[np.integer] | None = None,
+        subdomain: tuple[MeshTags, int] | None = None,
     ) -> None:
         functions = extract_coefficients(strain)
         spaces = [f.function_space for f in functions if isinstance(f, fem.Function)]
@@ -107,12 +109,13 @@ class MaterialField:
         self.dx = ufl.Measure("dx", domain=mesh, metadata=metadata)
         self.cells = np.arange(owned, dtype=np.int32)
         self._where: slice | NDArray[np.int32] = slice(0, owned)
-        if cells is not None:
-            self.cells = np.unique(np.asarray(cells, dtype=np.int32))
+        if subdomain is not None:
+            tags, tag = subdomain
+            self.cells = tags.find(tag)
             self.cells = self.cells[self.cells < owned]
             self._where = self.cells
             self.dx = ufl.Measure(
-                "dx", mesh, subdomain_id=1, subdomain_data=[(1, self.cells)], metadata=metadata
+                "dx", mesh, subdomain_id=tag, subdomain_data=tags, metadata=metadata
             )
 
         count = self.cells.size * len(points)

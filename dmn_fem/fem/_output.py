@@ -112,12 +112,14 @@ def draw_cells(
     """
     mesh = function.function_space.mesh
     cells = mesh.topology.index_map(mesh.topology.dim).size_local
-    corners = mesh.geometry.x[mesh.geometry.dofmap[:cells], :2]
+    space = fem.functionspace(mesh, ("Lagrange", 1, (2,)))
+    vertices = fem.Function(space)
+    vertices.interpolate(lambda x: x[:2])
     if u is not None:
-        space = fem.functionspace(mesh, ("Lagrange", 1, (2,)))
-        vertices = fem.Function(space)
-        vertices.interpolate(u)
-        corners = corners + vertices.x.array.reshape(-1, 2)[space.dofmap.list[:cells]]
+        displacement = fem.Function(space)
+        displacement.interpolate(u)
+        vertices.x.array[:] += displacement.x.array
+    corners = vertices.x.array.reshape(-1, 2)[space.dofmap.list[:cells]]
     gathered = mesh.comm.gather((corners, function.x.array[:cells]))
     if mesh.comm.rank != 0:
         return

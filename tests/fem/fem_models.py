@@ -5,7 +5,8 @@ import ufl
 
 from dmn_fem.fem import MaterialField, mandel_strain
 from dmn_fem.laws import J2Plasticity, LinearElastic, LinearHardening, Status
-from dmn_fem.online import material_law
+from dmn_fem.network import Network
+from dmn_fem.online import NetworkLaw, material_law
 
 # DOLFINx comes after dmn_fem.fem, which prepares it.
 # isort: split
@@ -134,3 +135,11 @@ def elastic_law(dimension):
 
 def plastic_law(dimension):
     return material_law(PLASTIC, dimension)
+
+
+def network_law(dimension):
+    """A small network of the plastic matrix and stiff elastic inclusions."""
+    stiff = LinearElastic(young_modulus=500.0, poisson_ratio=0.19)
+    rng = np.random.default_rng(3)
+    network = Network.random(dimension, ("matrix", "inclusion"), [0.7, 0.3], 8, rng)
+    return NetworkLaw(network, {"matrix": PLASTIC, "inclusion": stiff}, tolerance=1e-12)

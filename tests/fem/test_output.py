@@ -1,0 +1,78 @@
+import fem_checks
+import matplotlib.image
+import numpy as np
+import pytest
+import pyvista
+from fem_models import GRADIENT, distorted, model, plastic_law, tension
+
+from dmn_fem.fem import ResultFile, Stepper, draw_cells, equivalent_stress, reaction_force
+
+# isort: split
+from dolfinx import fem, mesh
+from mpi4py import MPI
+
+
+def test_reaction_is_stress_times_area():
+    problem, material, load = model(plastic_law(2), distorted(2))
+    list(Stepper(problem, [material], load).run([0.0, 1.0]))
+    V = problem.u.function_space
+    facets = mesh.locate_entities_boundary(material.mesh, 1, lambda x: np.isclose(x[1], 1.0))
+    top = fem.locate_dofs_topological(V.sub(1), 1, facets)
+    stress = material.cell_average("stress").x.array.reshape(-1, 3, 3)
+    # The corners also carry half of the traction of their other edge: at (0, 1) and (1, 1) these
+    # halves of the shear stress are opposite.
+    assert reaction_force(problem, top) == pytest.approx(stress[0, 1, 1], rel=1e-10)
+
+
+def test_reaction_does_not_depend_on_the_partition(mpiexec):
+    output = mpiexec("fem_checks.py", "reaction")
+    assert float(output.split()[-1]) == pytest.approx(fem_checks.reaction(), rel=1e-12)
+
+
+def test_equivalent_stress_of_uniaxial_stress():
+    domain = mesh.create_unit_square(MPI.COMM_WORLD, 1, 1)
+    stress = fem.Function(fem.functionspace(domain, ("DG", 0, (3, 3))))
+    stress.x.array.reshape(-1, 9)[:, 4] = -3.0
+    np.testing.assert_allclose(equivalent_stress(stress).x.array, 3.0)
+
+
+def test_files_open_elsewhere_with_the_right_values(tmp_path):
+    problem, material, load = model(plastic_law(2), distorted(2))
+    quantities = ("stress", "matrix.equivalent_plastic_strain")
+    with ResultFile(tmp_path / "run.pvd", problem.u, material, quantities) as file:
+        for step in Stepper(problem, [material], load).run([0.0, 0.5, 1.0]):
+            file.write(step.time)
+    reader = pyvista.PVDReader(tmp_path / "run.pvd")
+    assert reader.time_values == [0.5, 1.0]
+    reader.set_active_time_value(1.0)
+    grid = reader.read()[0]
+    expected = grid.points[:, :2] @ GRADIENT[:2, :2].T
+    np.testing.assert_allclose(grid["displacement"][:, :2], expected, atol=1e-15)
+    stress = material.cell_average("stress").x.array.reshape(-1, 9)
+    np.testing.assert_allclose(grid.cell_data["stress"], stress, atol=1e-12)
+    plastic = grid.cell_data["matrix.equivalent_plastic_strain"]
+    np.testing.assert_allclose(plastic, plastic[0], rtol=1e-9)
+    assert plastic[0] > 0
+
+
+@pytest.mark.parametrize("cell", [mesh.CellType.triangle, mesh.CellType.quadrilateral])
+def test_picture_shows_every_cell(tmp_path, cell):
+    domain = mesh.create_unit_square(MPI.COMM_WORLD, 2, 2, cell)
+    values = fem.Function(fem.functionspace(domain, ("DG", 0)))
+    values.interpolate(lambda x: (x[0] > 0.5) * 1.0)
+    draw_cells(tmp_path / "cells.png", values, "left and right")
+    picture = matplotlib.image.imread(tmp_path / "cells.png")[:, :, :3]
+    dark, bright = (np.array([68, 1, 84]) / 255, np.array([253, 231, 36]) / 255)
+    shares = [
+        np.isclose(picture, colour, atol=0.02).all(axis=2).mean() for colour in (dark, bright)
+    ]
+    assert shares[0] > 0.2
+    assert shares[0] == pytest.approx(shares[1], rel=0.05)
+
+
+def test_deformed_picture_of_a_run(tmp_path):
+    problem, material, load, _ = tension(plastic_law(2), distorted(2))
+    list(Stepper(problem, [material], load).run([0.0, 1.0]))
+    stress = equivalent_stress(material.cell_average("stress"))
+    draw_cells(tmp_path / "stress.png", stress, "stress", problem.u)
+    assert matplotlib.image.imread(tmp_path / "stress.png").std() > 0.05

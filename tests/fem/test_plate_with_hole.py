@@ -1,0 +1,83 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dmn_fem.database import Database, Descriptor
+from dmn_fem.network import Network
+
+ROOT = Path(__file__).parents[2]
+SOLVER = ROOT / "solvers" / "plate_with_hole.py"
+COARSE = ROOT / "meshes" / "plate_with_hole_coarse.msh"
+
+
+@pytest.fixture
+def database(tmp_path):
+    network = Network.random(2, ("matrix", "inclusion"), [0.8, 0.2], 8, np.random.default_rng(5))
+    networks = [network, network.with_phase_fraction([0.6, 0.4])]
+    path = tmp_path / "small.safetensors"
+    Database(networks, [Descriptor("volume_fraction")], [[0.2], [0.4]]).save(path)
+    return path
+
+
+def solve(output, *arguments, ranks=1):
+    launcher = [Path(sys.executable).with_name("mpiexec"), "-n", str(ranks)] if ranks > 1 else []
+    command = [*launcher, sys.executable, SOLVER, "--output", output, *arguments]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=200, check=False
+    )
+    return done
+
+
+def curve(folder):
+    return np.loadtxt(folder / "force_displacement.csv", delimiter=",", skiprows=1)
+
+
+def test_one_and_two_ranks_give_the_same_curve(tmp_path, database):
+    arguments = ["--database", database, "--mesh", COARSE, "--steps", "3"]
+    for ranks in (1, 2):
+        done = solve(tmp_path / str(ranks), *arguments, ranks=ranks)
+        assert done.returncode == 0, done.stdout + done.stderr
+    one, two = curve(tmp_path / "1"), curve(tmp_path / "2")
+    np.testing.assert_allclose(one, two, rtol=0, atol=1e-10 * one[:, 2].max())
+    peak = one[:, 2].argmax()
+    assert one[peak, 1] == 0.01
+    assert abs(one[-1, 2]) < 1e-2 * one[peak, 2]  # unloaded
+    assert 0.005 < one[-1, 1] < 0.0099  # and plastic
+    names = {path.name for path in (tmp_path / "2").iterdir()}
+    assert {
+        "force_displacement.png",
+        "plastic_strain.png",
+        "plate_with_hole.pvd",
+        "stress.png",
+    } <= names
+
+
+def test_network_and_unit_cell_are_compared(tmp_path, database):
+    arguments = ["--compare", "--database", database, "--steps", "2", "--grid", "16"]
+    done = solve(tmp_path, *arguments, "--strain", "0.002")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "largest difference of force" in done.stdout
+    figures = json.loads((tmp_path / "compare.json").read_text())
+    assert figures["dmn"]["points"] == figures["fe2"]["points"] == 123
+    assert 0 < figures["force_error"] < 0.5
+    assert figures["cost_ratio"]["cpu_us_per_point_and_increment"] > 1
+    rows = np.loadtxt(tmp_path / "compare.csv", delimiter=",", skiprows=1)
+    assert rows.shape[1] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--database", "missing.safetensors"], "missing.safetensors"),
+        (["--law", "matrix", "--mesh", "missing.msh"], "missing.msh: not a mesh"),
+    ],
+)
+def test_wrong_input_is_one_line_and_status_1(tmp_path, arguments, message):
+    done = solve(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr.replace("\n", "")
+    assert "Traceback" not in done.stderr
