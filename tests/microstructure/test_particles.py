@@ -74,7 +74,8 @@ def test_image_shows_the_particles() -> None:
 
 def test_image_is_periodic() -> None:
     particles = spheres(0.3, 10, 0)
-    moved = Particles((particles.centers + [0.25, 0.5, 0.125]) % 1, particles.radius)
+    shift = np.array([4, 8, 2]) / 16
+    moved = Particles((particles.centers + shift) % 1, particles.radius)
     rolled = np.roll(particles.image(16).phases, (4, 8, 2), axis=(0, 1, 2))
     # Rounding may swap the last voxels that still fit.
     assert np.count_nonzero(moved.image(16).phases != rolled) <= 2
