@@ -43,6 +43,7 @@ class Checkpoint:
         torch.save({"training": self.training, "state": state}, buffer)
         content = buffer.getvalue()
         header = _MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             os.replace(self.path, self.previous)
         write_atomically(self.path, header + content)

@@ -363,6 +363,8 @@ class _Run:
 
 def _check(network: Network, samples: Samples) -> None:
     """Network and samples are of the same kind."""
+    if network.leaves < 2:
+        raise ValueError("network has one leaf; training needs at least two")
     size = 3 if network.dimension == 2 else 6
     phases, found = len(network.phases), samples.phase_stiffness.shape
     if found[1] != phases or found[-1] != size:

@@ -18,9 +18,8 @@ def random_network() -> Callable[..., Network]:
         leaves: int = 8, fraction: float = 0.3, seed: int = 0, dimension: int = 2, phases: int = 2
     ) -> Network:
         names = tuple(f"phase_{p}" for p in range(phases)) if phases != 2 else PHASES
-        fractions = np.append(np.full(phases - 1, (1 - fraction) / (phases - 1)), fraction)
-        if phases == 1:
-            fractions = np.ones(1)
+        others = np.full(phases - 1, 1 - fraction) / max(phases - 1, 1)
+        fractions = np.append(others, fraction if phases > 1 else 1.0)
         rng = np.random.default_rng(seed)
         return Network.random(dimension, names, fractions, leaves, rng)
 

@@ -82,7 +82,7 @@ def test_learns(name: str, problem: tuple[Network, Samples, Samples]) -> None:
 def test_learns_a_network_to_a_fraction_of_a_percent(
     random_network: Callable[..., Network], sampled: Callable[..., Samples]
 ) -> None:
-    training, held_out = sampled(random_network(16), 60).split(20)
+    training, held_out = sampled(random_network(4), 60).split(20)
     result = fit(random_network(16, seed=3), training, held_out, Settings(iterations=300))
     assert result.held_out.stiffness.mean < 5e-3
     assert result.training.stiffness.mean <= result.history[0].training_error
@@ -181,11 +181,11 @@ def test_best_start_is_chosen_by_held_out_error(
 ) -> None:
     starts = [random_network(8, seed=seed) for seed in range(3)]
     settings = Settings(iterations=20)
-    best, fits = fit_best(starts, *problem[1:], settings, directory=tmp_path)
+    best, fits = fit_best(starts, *problem[1:], settings, directory=tmp_path / "new")
     errors = [each.held_out.stiffness.mean for each in fits]
     assert best is fits[int(np.argmin(errors))]
     assert len(set(errors)) == 3
-    assert sorted(each.name for each in tmp_path.iterdir()) == [
+    assert sorted(each.name for each in (tmp_path / "new").iterdir()) == [
         f"start_{k}.checkpoint" for k in range(3)
     ]
 
@@ -219,5 +219,7 @@ def test_what_does_not_fit_is_refused(
     for name in ("iterations", "memory", "epochs", "batch", "rate"):
         with pytest.raises(ValueError, match=f"{name} is 0"):
             Settings(**{name: 0})
+    with pytest.raises(ValueError, match="one leaf"):
+        fit(random_network(1, phases=1), training, held_out)
     with pytest.raises(ValueError, match="no starts"):
         fit_best([], training, held_out)
