@@ -2,8 +2,10 @@
 
 A line of JSON with the recipe, then one record a sample with its checksum. Records are appended: a
 kill leaves at most the last one half written, and that one is dropped when the campaign goes on.
+One campaign at a time holds the journal; the system frees it when that one ends, however it ends.
 """
 
+import fcntl
 import json
 import os
 import zlib
@@ -25,7 +27,8 @@ class Journal:
         size: Components of a strain, S.
 
     Raises:
-        ValueError: If the file is no journal or has another recipe; it is left as it is.
+        ValueError: If the file is no journal, has another recipe, or belongs to a campaign that is
+            running; it is left as it is.
     """
 
     def __init__(self, path: Path, recipe: dict[str, Any], size: int) -> None:
@@ -33,24 +36,36 @@ class Journal:
         self._dtype = np.dtype(
             [("stiffness", "<f8", (size, size)), ("iterations", "<i8", size), ("residual", "<f8")]
         )
-        if path.exists():
-            refuse_other_recipe(path, self._read_recipe(), recipe)
-        else:
+        if not path.exists():
             # A journal appears with its whole first line, or not at all.
             partial = path.with_name(path.name + ".partial")
             partial.write_bytes(json.dumps(recipe).encode() + b"\n")
             os.replace(partial, path)
+        self._file = path.open("r+b", buffering=0)
+        try:
+            self._hold()
+            refuse_other_recipe(path, self._read_recipe(), recipe)
+        except ValueError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let other campaigns have the journal."""
+        self._file.close()
+
+    def remove(self) -> None:
+        """Delete the file: its results are elsewhere."""
+        self.path.unlink(missing_ok=True)
 
     def records(self) -> NDArray[np.void]:
         """The whole records; a damaged one and all behind it are dropped from the file."""
-        with self.path.open("r+b") as file:
-            start = len(file.readline())
-            content = file.read()
-            length = self._dtype.itemsize
-            whole = 0
-            while self._is_whole(content[whole : whole + length + 4]):
-                whole += length + 4
-            file.truncate(start + whole)
+        self._file.seek(0)
+        header, _, content = self._file.read().partition(b"\n")
+        length = self._dtype.itemsize
+        whole = 0
+        while self._is_whole(content[whole : whole + length + 4]):
+            whole += length + 4
+        self._file.truncate(len(header) + 1 + whole)
         parts = [content[i : i + length] for i in range(0, whole, length + 4)]
         return np.frombuffer(b"".join(parts), dtype=self._dtype)
 
@@ -58,8 +73,8 @@ class Journal:
         """Add the record of the next sample."""
         values = (result.stiffness, result.iterations, result.residual)
         record = np.array(values, dtype=self._dtype).tobytes()
-        with self.path.open("ab", buffering=0) as file:
-            file.write(record + zlib.crc32(record).to_bytes(4, "little"))
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(record + zlib.crc32(record).to_bytes(4, "little"))
 
     def _is_whole(self, block: bytes) -> bool:
         record, checksum = block[:-4], block[-4:]
@@ -68,10 +83,15 @@ class Journal:
             and zlib.crc32(record).to_bytes(4, "little") == checksum
         )
 
+    def _hold(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"{self.path} belongs to a campaign that is running") from error
+
     def _read_recipe(self) -> dict[str, Any]:
         try:
-            with self.path.open("rb") as file:
-                recipe = json.loads(file.readline())
+            recipe = json.loads(self._file.read().partition(b"\n")[0])
         except ValueError as error:
             raise ValueError(f"{self.path} is no journal of a campaign: {error}") from error
         if not isinstance(recipe, dict):

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,8 @@ def sample(
         progress: Called after every sample, and once before the first.
 
     Raises:
-        ValueError: If the file or the journal is damaged, foreign or of another recipe (it is left
-            as it is), if arguments are out of range, or if a full field does not converge.
+        ValueError: If the file or the journal is damaged, foreign, of another recipe or in use (it
+            is left as it is), if arguments are out of range, or if a full field does not converge.
     """
     path = Path(path)
     if processes < 1:
@@ -80,19 +81,20 @@ def sample(
         refuse_other_recipe(path, TrainingSet.load(path).recipe, recipe)
         progress(count, count)
     else:
-        journal = Journal(path.with_name(path.name + ".journal"), recipe, stiffnesses.shape[-1])
-        _finish(journal, image, stiffnesses, tolerance, processes, progress)
-        records = journal.records()
-        TrainingSet(
-            image,
-            stiffnesses,
-            records["stiffness"],
-            records["iterations"],
-            records["residual"],
-            recipe["descriptors"],
-            recipe,
-        ).save(path)
-        journal.path.unlink()
+        beside = path.with_name(path.name + ".journal")
+        with closing(Journal(beside, recipe, stiffnesses.shape[-1])) as journal:
+            _finish(journal, image, stiffnesses, tolerance, processes, progress)
+            records = journal.records()
+            TrainingSet(
+                image,
+                stiffnesses,
+                records["stiffness"],
+                records["iterations"],
+                records["residual"],
+                recipe["descriptors"],
+                recipe,
+            ).save(path)
+            journal.remove()
     return TrainingSet.load(path)
 
 
