@@ -204,7 +204,7 @@ def run(plate: Plate, peak: float, steps: int, label: str, output: Path | None) 
                 if results is not None:
                     results.write(step.time)
                 now = f"force {force:.5f}, {step.iterations} iterations"
-                progress.update(bar, advance=float(step.requested), now=now)
+                progress.update(bar, completed=min(2 * steps + 1, 1 + steps * step.time), now=now)
 
         # A first small step is elastic; its stiffness says about where unloading ends.
         advance([0.0, 0.01])

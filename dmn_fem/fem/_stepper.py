@@ -105,8 +105,9 @@ class Stepper:
                 converged, factor, trouble = self._try(time, end, first=cutbacks == 0)
                 if converged:
                     step = self._accept(time, end, cutbacks, end == target)
-                    if step.iterations <= self.easy_iterations:
-                        dt = max(dt, (end - time) * min(self.growth, factor))
+                    # A step much shorter than dt, for a near target, says nothing of dt.
+                    if step.iterations <= self.easy_iterations and 2.0 * (end - time) > dt:
+                        dt *= max(1.0, min(self.growth, factor))
                     time, cutbacks = end, 0
                     yield step
                 elif cutbacks == self.max_cutbacks:

@@ -33,6 +33,12 @@ def test_requested_times_are_hit_exactly():
     assert max(step.dt for step in steps) > 0.06  # easy steps have grown
 
 
+def test_easy_steps_grow_although_they_are_fitted_between_times():
+    problem, material, load, _ = tension(elastic_law(2), distorted(2))
+    steps = list(Stepper(problem, [material], load, dt=0.9).run([0.0, 1.0, 2.0, 3.0]))
+    assert [step.time for step in steps] == [0.5, 1.0, 2.0, 3.0]
+
+
 def test_linear_steps_start_from_their_solution():
     problem, material, load, _ = tension(elastic_law(2), distorted(2), snes_atol=1e-12)
     steps = list(Stepper(problem, [material], load).run([0.0, 0.5, 1.0]))
