@@ -1,6 +1,7 @@
 """Periodic phase images, and the generators that make them."""
 
+from dmn_fem.microstructure._cell import ParticleCell
 from dmn_fem.microstructure._image import PhaseImage, laminate
 from dmn_fem.microstructure._particles import Particles, discs, spheres
 
-__all__ = ["Particles", "PhaseImage", "discs", "laminate", "spheres"]
+__all__ = ["ParticleCell", "Particles", "PhaseImage", "discs", "laminate", "spheres"]

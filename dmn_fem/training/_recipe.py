@@ -13,10 +13,9 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dmn_fem import microstructure
 from dmn_fem.database import Database, Descriptor
 from dmn_fem.homogenization import TrainingSet, sample
-from dmn_fem.microstructure import PhaseImage
+from dmn_fem.microstructure import ParticleCell, PhaseImage
 from dmn_fem.network import Network
 from dmn_fem.training._fit import Fit, Progress, Settings, fit_best
 from dmn_fem.training._samples import Samples
@@ -32,16 +31,6 @@ type Seed = Annotated[int, Field(ge=0)]
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Microstructure(_Table):
-    """Particles of a phase image: generator, their number, seed, least gap in diameters, voxels."""
-
-    generator: Literal["discs", "spheres"]
-    count: Count
-    seed: Seed
-    gap: Annotated[float, Field(ge=0)]
-    grid: Count
 
 
 class Sampling(_Table):
@@ -73,7 +62,7 @@ class Recipe(_Table):
     dimension: Literal[2, 3]
     phases: tuple[str, str]
     volume_fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)]
-    microstructure: Microstructure
+    microstructure: ParticleCell
     samples: Sampling
     network: Training
 
@@ -81,10 +70,9 @@ class Recipe(_Table):
     def _fits_together(self) -> Self:
         if not (np.diff(self.volume_fractions) > 0).all():
             raise ValueError("volume_fractions must be strictly increasing: the dilute end first")
-        if self.dimension != {"discs": 2, "spheres": 3}[self.microstructure.generator]:
-            raise ValueError(
-                f"{self.microstructure.generator} are not of dimension {self.dimension}"
-            )
+        if self.dimension != self.microstructure.dimension:
+            kind = self.microstructure.generator
+            raise ValueError(f"{kind} are not of dimension {self.dimension}")
         if self.samples.held_out >= self.samples.count:
             raise ValueError("samples.held_out must be less than samples.count")
         if len(set(self.phases)) != len(self.phases):
@@ -190,13 +178,10 @@ def _samples(
     plan: Recipe, fraction: float, file: Path, processes: int, progress: StageProgress
 ) -> TrainingSet:
     """The training set of one volume fraction, and its phase image beside it."""
-    particles = plan.microstructure
     image_file = file.with_name(f"image_{fraction:g}.npz")
     if not image_file.exists():
-        generate = getattr(microstructure, particles.generator)
-        cell = generate(fraction, particles.count, particles.seed, particles.gap)
-        image = PhaseImage(cell.image(particles.grid).phases, plan.phases)
-        image.save(image_file)
+        image = plan.microstructure.image(fraction)
+        PhaseImage(image.phases, plan.phases).save(image_file)
     return sample(
         PhaseImage.load(image_file),
         file,
