@@ -1,0 +1,92 @@
+"""The command line ``dmn-fem``: one verb for every arrow from a microstructure to a response.
+
+Exit status: 0 done, 1 the work failed, 2 the call was wrong; one line per error on standard error.
+"""
+
+import sys
+import warnings
+from typing import Annotated, Any
+
+import typer
+
+from dmn_fem import __version__
+from dmn_fem.cli._console import WorkFailed
+from dmn_fem.cli._data import microstructure, sample_image
+from dmn_fem.cli._online import info, plot, point, stiffness
+from dmn_fem.cli._training import build, train, transfer
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="dmn-fem",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Deep material networks: from a microstructure to a constitutive law.",
+)
+app.command()(microstructure)
+app.command("sample")(sample_image)
+app.command()(train)
+app.command()(transfer)
+app.command()(build)
+database_app = typer.Typer(help="Look into a database and ask it.")
+app.add_typer(database_app, name="database")
+database_app.command()(info)
+database_app.command()(stiffness)
+database_app.command()(plot)
+app.command()(point)
+
+# UsageError of click, or of the copy of click inside newer versions of typer.
+USAGE_ERROR: Any = typer.BadParameter.__base__
+
+
+@app.callback(invoke_without_command=True)
+def _without_verb(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@database_app.callback(invoke_without_command=True)
+def _without_question(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit status."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: _say(str(message))
+        sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Exit status of a call; what goes wrong is said."""
+    try:
+        # Typer gives the status of an early exit, as after --help.
+        status: Any = app(arguments, standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except USAGE_ERROR as error:
+        _say(error.format_message())
+        return 2
+    except (FileNotFoundError, IsADirectoryError) as error:
+        _say(f"{error.filename}: {error.strerror}")
+        return 2
+    except ValueError as error:
+        _say(str(error))
+        return 2
+    except (WorkFailed, OSError, RuntimeError) as error:
+        _say(str(error))
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted; the same call goes on where it was")
+        return 130
+
+
+def _say(message: str) -> None:
+    """One line on standard error."""
+    print("dmn-fem: " + " ".join(message.split()), file=sys.stderr)
