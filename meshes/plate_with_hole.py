@@ -10,7 +10,7 @@ from pathlib import Path
 import gmsh
 
 HOLE_RADIUS = 0.3
-SIZES = {"plate_with_hole": (0.018, 0.07), "plate_with_hole_coarse": (0.16, 0.34)}
+SIZES = {"plate_with_hole": (0.018, 0.07), "plate_with_hole_coarse": (0.16, 0.5)}
 """Size of the triangles at the hole and at the far corner, by name of the mesh."""
 
 
