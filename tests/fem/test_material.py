@@ -10,6 +10,7 @@ from dmn_fem.notation import isotropic_stiffness
 # isort: split
 from dolfinx import fem, mesh
 from dolfinx.fem.petsc import NonlinearProblem
+from mpi4py import MPI
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
@@ -128,7 +129,22 @@ def test_a_law_that_fails_where_the_step_is_accepted_leaves_the_past_alone():
     assert not material.stress.x.array.any()
 
 
-def test_cell_average_weighs_points_and_names_what_there_is():
+def test_cell_average_is_the_integral_over_the_volume():
+    domain = mesh.create_unit_square(MPI.COMM_WORLD, 2, 2, mesh.CellType.quadrilateral)
+    domain.geometry.x[4] += (0.1, 0.05, 0.0)  # cells that are not parallelograms
+    u = fem.Function(fem.functionspace(domain, ("Lagrange", 2, (2,))))
+    u.interpolate(lambda x: (x[0] ** 2 * x[1], x[1] ** 2))
+    material = MaterialField(elastic_law(2), mandel_strain(u), degree=4)
+    one = ufl.TestFunction(fem.functionspace(domain, ("DG", 0)))
+    integral, volume = (
+        fem.assemble_vector(fem.form(integrand * one * material.dx)).array
+        for integrand in (mandel_strain(u)[0], fem.Constant(domain, 1.0))
+    )
+    average = material.cell_average("strain").x.array.reshape(-1, 3, 3)
+    np.testing.assert_allclose(average[:, 0, 0], integral / volume, rtol=1e-12)
+
+
+def test_cell_average_names_what_there_is():
     problem, material, load = model(plastic_law(3), distorted(3, 2))
     list(Stepper(problem, [material], load).run([0.0, 1.0]))
     strain = material.cell_average("strain").x.array.reshape(-1, 3, 3)
@@ -144,8 +160,6 @@ def test_cell_average_weighs_points_and_names_what_there_is():
 
 
 def test_wrong_dimensions_and_forms_are_refused():
-    from mpi4py import MPI
-
     domain = mesh.create_unit_square(MPI.COMM_WORLD, 1, 1)
     V = fem.functionspace(domain, ("Lagrange", 1, (2,)))
     u = fem.Function(V)
