@@ -47,7 +47,7 @@ from dmn_fem.laws import (
     Status,
     read_phases,
 )
-from dmn_fem.microstructure import discs
+from dmn_fem.microstructure import ParticleCell
 from dmn_fem.online import NetworkLaw, material_law
 
 # DOLFINx comes after dmn_fem.fem, which prepares it.
@@ -106,17 +106,23 @@ class Clocked:
 
 
 def constitutive_law(
-    name: LawName, phases: Mapping[str, PhaseLaw], database: str, volume_fraction: float, grid: int
+    name: LawName,
+    phases: Mapping[str, PhaseLaw],
+    database: str,
+    volume_fraction: float,
+    grid: int | None,
 ) -> Law:
     """The law of the composite."""
     if name is LawName.MATRIX:
         return material_law(phases["matrix"], dimension=2)
+    composite = Database.load(database)
     if name is LawName.FE2:
-        # The microstructure of databases/discs_2d.toml; its grid is the default of --grid, since
-        # plasticity between the discs depends on it far more than the elastic stiffness does.
-        cell = discs(volume_fraction, count=30, seed=1, gap=0.15)
-        return UnitCellLaw(cell.image(grid), phases)
-    return NetworkLaw(Database.load(database).at(volume_fraction=volume_fraction), phases)
+        # Plasticity between the particles depends on the grid far more than the elastic stiffness
+        # does: by default the cell is the one, voxel by voxel, that the database was trained on.
+        cell = ParticleCell(**composite.provenance["recipe"]["microstructure"])
+        cell = cell.model_copy(update={"grid": grid or cell.grid})
+        return UnitCellLaw(cell.image(volume_fraction), phases)
+    return NetworkLaw(composite.at(volume_fraction=volume_fraction), phases)
 
 
 class Plate:
@@ -319,7 +325,10 @@ def main(
     mesh_file: Annotated[Path | None, typer.Option("--mesh", help="Any meshio format.")] = None,
     strain: Annotated[float, typer.Option(help="Mean strain at the peak.")] = 0.01,
     steps: Annotated[int, typer.Option(min=1, help="Increments up, and again down.")] = 10,
-    grid: Annotated[int, typer.Option(help="Voxels along a unit cell of FE².")] = 128,
+    grid: Annotated[
+        int | None,
+        typer.Option(min=1, help="Voxels along a cell of FE²; the database's if not given."),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder.")] = Path("results/plate_with_hole"),
     comparison: Annotated[
         bool, typer.Option("--compare", help="DMN against FE² on the coarse mesh.")
