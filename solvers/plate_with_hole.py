@@ -119,6 +119,8 @@ def constitutive_law(
     if name is LawName.FE2:
         # Plasticity between the particles depends on the grid far more than the elastic stiffness
         # does: by default the cell is the one, voxel by voxel, that the database was trained on.
+        if "recipe" not in composite.provenance:
+            raise ValueError(f"{database} does not tell its microstructure; true FE² needs it")
         cell = ParticleCell(**composite.provenance["recipe"]["microstructure"])
         cell = cell.model_copy(update={"grid": grid or cell.grid})
         return UnitCellLaw(cell.image(volume_fraction), phases)

@@ -19,7 +19,9 @@ def database(tmp_path):
     network = Network.random(2, ("matrix", "inclusion"), [0.8, 0.2], 8, np.random.default_rng(5))
     networks = [network, network.with_phase_fraction([0.6, 0.4])]
     path = tmp_path / "small.safetensors"
-    Database(networks, [Descriptor("volume_fraction")], [[0.2], [0.4]]).save(path)
+    cell = {"generator": "discs", "count": 5, "seed": 1, "gap": 0.15, "grid": 16}
+    provenance = {"recipe": {"microstructure": cell}}
+    Database(networks, [Descriptor("volume_fraction")], [[0.2], [0.4]], provenance).save(path)
     return path
 
 
@@ -57,7 +59,7 @@ def test_one_and_two_ranks_give_the_same_curve(tmp_path, database):
 
 
 def test_network_and_unit_cell_are_compared(tmp_path, database):
-    arguments = ["--compare", "--database", database, "--steps", "2", "--grid", "16"]
+    arguments = ["--compare", "--database", database, "--steps", "2"]
     done = solve(tmp_path, *arguments, "--strain", "0.002")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "largest difference of force" in done.stdout
