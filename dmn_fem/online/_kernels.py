@@ -153,12 +153,10 @@ def condense(axes, children, fraction, operator, tangent, stress, relaxation, of
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)
 def correct(axes, children, fraction, operator, relaxation, offset, strain, jump):
-    """Sweep down at fixed root strain: corrections of the jumps, a = -K⁻¹ Hᵀ (D Δε + s1 - s2)."""
+    """Sweep down from the root's Δε (last row): corrections a = -K⁻¹ Hᵀ (D Δε + s1 - s2)."""
     dimension = len(axes)
     size = 2 * dimension
     nodes = fraction.size
-    for i in range(size):
-        strain[2 * nodes, i] = 0.0
     for node in range(nodes - 1, -1, -1):
         left, right, f1 = children[node, 0], children[node, 1], fraction[node]
         member = nodes + 1 + node
@@ -176,6 +174,28 @@ def correct(axes, children, fraction, operator, relaxation, offset, strain, jump
 
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def localisation(axes, children, fraction, operator, leaf_tangent):
+    """Jumps of all nodes per unit of the macroscopic strain, (nodes, dimension, strain size)."""
+    dimension = len(axes)
+    size = 2 * dimension
+    leaves, nodes = leaf_tangent.shape[0], fraction.size
+    tangent = np.empty((leaves + nodes, size, size))
+    tangent[:leaves] = leaf_tangent
+    strain, stress = np.zeros((leaves + nodes, size)), np.zeros((leaves + nodes, size))
+    jump = np.empty((nodes, dimension))
+    relaxation = np.empty((nodes, dimension, size))
+    offset = np.empty((nodes, dimension))
+    result = np.empty((nodes, dimension, size))
+    condense(axes, children, fraction, operator, tangent, stress, relaxation, offset)
+    for i in range(size):
+        strain[leaves + nodes - 1] = 0.0
+        strain[leaves + nodes - 1, i] = 1.0
+        correct(axes, children, fraction, operator, relaxation, offset, strain, jump)
+        result[:, :, i] = jump
+    return result
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
 def integrate(
     axes,
     leaf_weight,
@@ -186,6 +206,7 @@ def integrate(
     members,
     share_of_phase,
     rotation,
+    predictor,
     tolerance,
     dt,
     macro_strain,
@@ -198,13 +219,19 @@ def integrate(
 ):
     """Integrate a batch of points; ``macro_tangent`` of no rows asks for none.
 
+    ``predictor`` maps a strain increment to elastic increments of the jumps (`localisation`);
     ``members`` is `Members.compiled` with the leaves as members; a row of ``old`` and ``new``
     starts with the jumps of the nodes, then come the means of the phases.
     """
     dimension = len(axes)
     size = 2 * dimension
     leaves, nodes = leaf_weight.size, fraction.size
-    means_end = nodes * dimension + 2 * size * members[1].size
+    phases = members[1].size
+    means_end = nodes * dimension + 2 * size * phases
+    phase_fraction = np.zeros(phases)
+    for leaf in range(leaves):
+        phase_fraction[members[0][leaf]] += leaf_weight[leaf]
+    increment = np.empty(size)
     root = leaves + nodes - 1
     strain = np.empty((leaves + nodes, size))
     step = np.empty((leaves + nodes, size))
@@ -218,9 +245,17 @@ def integrate(
 
     for point in range(macro_strain.shape[0]):
         before, after = old[point], new[point]
+        # Start from the old jumps and the elastic localisation of the increment.
+        for i in range(size):
+            increment[i] = macro_strain[point, i]
+            for phase in range(phases):
+                mean = before[nodes * dimension + 2 * size * phase + i]
+                increment[i] -= phase_fraction[phase] * mean
         for node in range(nodes):
             for d in range(dimension):
                 jump[node, d] = before[node * dimension + d]
+                for i in range(size):
+                    jump[node, d] += predictor[node, d, i] * increment[i]
         code, count = -1, 0
         slope, share, halvings = 0.0, 1.0, 0
         while True:
@@ -266,6 +301,7 @@ def integrate(
                 break
             count += 1
             condense(axes, children, fraction, operator, tangent, stress, relaxation, offset)
+            step[root] = 0.0
             correct(axes, children, fraction, operator, relaxation, offset, step, direction)
             slope, share, halvings = 0.0, 1.0, 0
             for node in range(nodes):

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dmn_fem.laws import Field, PhaseLaw, State, Status
+from dmn_fem.laws import Field, PhaseLaw, State, Status, initial_stiffness
 from dmn_fem.laws._batch import Members
 from dmn_fem.network import Network, jump_operator
 from dmn_fem.notation import Array, strain_size
-from dmn_fem.online._kernels import integrate
+from dmn_fem.online._kernels import integrate, localisation
 
 
 class NetworkLaw:
@@ -43,6 +43,20 @@ class NetworkLaw:
             network.dimension,
             Field("jumps", (len(tree.fraction), network.dimension)),
         )
+        self._predictor = self._elastic_localisation()
+
+    def _elastic_localisation(self) -> Array:
+        """Where Newton's method starts: the jumps of the stress-free, elastic network.
+
+        A rate-dependent law may have no stiffness without a time step; then the start is uniform.
+        """
+        stiffness = [initial_stiffness(law, self.dimension) for law in self._leaves.laws.values()]
+        tangent = np.stack([stiffness[phase] for phase in self._tree.leaf_phase])
+        for leaf, rotation in enumerate(self._rotation):
+            tangent[leaf] = rotation @ tangent[leaf] @ rotation.T
+        tree = self._tree
+        predictor = localisation(self._axes, tree.children, tree.fraction, self._operator, tangent)
+        return predictor if np.isfinite(predictor).all() else np.zeros_like(predictor)
 
     @property
     def dimension(self) -> int:
@@ -81,6 +95,7 @@ class NetworkLaw:
             self._leaves.compiled,
             self._leaves.share,
             self._rotation,
+            self._predictor,
             self.tolerance,
             float(dt),
             strain,

@@ -139,6 +139,19 @@ def test_elastic_answer_equals_numpy(dimension, leaves):
     np.testing.assert_allclose(stress / 1e-6, expected, atol=1e-11 * scale)
 
 
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_elastic_increments_need_no_iteration(dimension):
+    """Loading below yield, and unloading from a plastic state: the start is the solution."""
+    law = NetworkLaw(random_network(dimension, 64, 3), {"matrix": J2, "inclusion": STIFF})
+    state, stress = law.allocate(1), np.zeros((1, law.strain_size))
+    direction = np.zeros((1, law.strain_size))
+    direction[0, :2] = [-0.5, 1.0]
+    for amplitude, elastic in ((1e-4, True), (0.01, False), (0.0099, True)):
+        status = law.integrate(amplitude * direction, state, stress)
+        assert (status.iterations[0] == 0) == elastic
+        state.accept()
+
+
 def test_laminate_of_two_leaves_is_exact():
     network = Network(
         3, PHASES, np.array([0, 1]), np.array([0.6, 0.4]), np.ones(2), np.array([[0.7, 1.9]])
