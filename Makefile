@@ -11,8 +11,10 @@ export UCX_TLS ?= self,sm,tcp
 demo: $(VENV)/.installed-fem  ## Run the plate with a hole on the database that ships.
 	$(PYTHON) solvers/plate_with_hole.py
 
+# Two processes: DOLFINx and PyTorch (and h5py) bring libraries that clash in one.
 test: check  ## Style, types, import contracts and all tests.
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest tests/fem
+	$(PYTHON) -m pytest --ignore=tests/fem
 
 check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
