@@ -37,16 +37,7 @@ from dmn_fem.fem import (
     read_mesh,
 )
 from dmn_fem.homogenization import UnitCellLaw
-from dmn_fem.laws import (
-    J2Plasticity,
-    Law,
-    LinearElastic,
-    LinearHardening,
-    PhaseLaw,
-    State,
-    Status,
-    read_phases,
-)
+from dmn_fem.laws import Law, PhaseLaw, State, Status, read_phases
 from dmn_fem.microstructure import ParticleCell
 from dmn_fem.online import NetworkLaw, material_law
 
@@ -57,15 +48,7 @@ from dolfinx.fem.petsc import NonlinearProblem
 from mpi4py import MPI
 
 MESHES = Path(__file__).parents[1] / "meshes"
-PHASES: dict[str, PhaseLaw] = {
-    "matrix": J2Plasticity(
-        young_modulus=100.0,
-        poisson_ratio=0.3,
-        yield_stress=0.1,
-        hardening=LinearHardening(modulus=5.0),
-    ),
-    "inclusion": LinearElastic(young_modulus=500.0, poisson_ratio=0.19),
-}
+PHASES = Path(__file__).with_name("phases.toml")
 
 console = Console(stderr=True, quiet=MPI.COMM_WORLD.rank != 0)
 
@@ -323,7 +306,7 @@ def main(
     law: Annotated[LawName, typer.Option(help="What answers at a quadrature point.")] = LawName.DMN,
     volume_fraction: Annotated[float, typer.Option(help="Of the discs.")] = 0.3,
     database: Annotated[str, typer.Option(help="Name or file of a database.")] = "discs_2d",
-    phases: Annotated[Path | None, typer.Option(help="Phase laws (TOML).")] = None,
+    phases: Annotated[Path, typer.Option(help="Phase laws (TOML).")] = PHASES,
     mesh_file: Annotated[Path | None, typer.Option("--mesh", help="Any meshio format.")] = None,
     strain: Annotated[float, typer.Option(help="Mean strain at the peak.")] = 0.01,
     steps: Annotated[int, typer.Option(min=1, help="Increments up, and again down.")] = 10,
@@ -341,7 +324,7 @@ def main(
     mesh_file = mesh_file or MESHES / f"plate_with_hole{'_coarse' if coarse else ''}.msh"
     started = time.perf_counter()
     try:
-        phase_laws = PHASES if phases is None else read_phases(phases)
+        phase_laws = read_phases(phases)
         output.mkdir(parents=True, exist_ok=True)
         names = [LawName.DMN, LawName.FE2] if comparison else [law]
         laws = {
