@@ -178,12 +178,10 @@ def _samples(
     plan: Recipe, fraction: float, file: Path, processes: int, progress: StageProgress
 ) -> TrainingSet:
     """The training set of one volume fraction, and its phase image beside it."""
-    image_file = file.with_name(f"image_{fraction:g}.npz")
-    if not image_file.exists():
-        image = plan.microstructure.image(fraction)
-        PhaseImage(image.phases, plan.phases).save(image_file)
-    return sample(
-        PhaseImage.load(image_file),
+    # Made anew at every call, so that samples of another cell are refused.
+    image = PhaseImage(plan.microstructure.image(fraction).phases, plan.phases)
+    training_set = sample(
+        image,
         file,
         plan.samples.count,
         plan.samples.seed,
@@ -192,6 +190,8 @@ def _samples(
         {"volume_fraction": fraction},
         lambda done, count: progress(f"samples at {fraction:g}", done, count),
     )
+    image.save(file.with_name(f"image_{fraction:g}.npz"))
+    return training_set
 
 
 def _first(

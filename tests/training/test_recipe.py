@@ -113,6 +113,16 @@ def test_killed_build_goes_on_to_the_same_networks(
         np.testing.assert_array_equal(ours.normal_angles, theirs.normal_angles)
 
 
+def test_cells_of_another_recipe_are_not_used(tmp_path: Path, recipe: Path) -> None:
+    """Without the finished database, an edited microstructure must still be noticed."""
+    directory = tmp_path / "work"
+    build(recipe, directory)
+    (directory / "small.safetensors").unlink()
+    recipe.write_text(SMALL.replace("gap = 0.15", "gap = 0.2"))
+    with pytest.raises(ValueError, match="another recipe"):
+        build(recipe, directory)
+
+
 def test_results_of_another_recipe_are_refused(tmp_path: Path, recipe: Path) -> None:
     build(recipe, tmp_path)
     recipe.write_text(SMALL.replace("iterations = 60", "iterations = 80"))
