@@ -26,10 +26,11 @@ def new_figure(width: float = 6.0, height: float = 4.5) -> Figure:
 def plot_image(image: PhaseImage, path: str | Path) -> None:
     """Draw a phase image; of a cube its three middle planes."""
     phases = image.phases
-    half = image.grid // 2
+    middle = [length // 2 for length in image.shape]
     planes = {"12": phases}
     if image.dimension == 3:
-        planes = {"12": phases[:, :, half], "13": phases[:, half], "23": phases[half]}
+        first, second, third = middle
+        planes = {"12": phases[:, :, third], "13": phases[:, second], "23": phases[first]}
     figure = new_figure(4.0 * len(planes), 4.3)
     for number, (name, plane) in enumerate(planes.items(), start=1):
         axes = figure.add_subplot(1, len(planes), number)

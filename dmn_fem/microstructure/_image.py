@@ -1,21 +1,23 @@
-"""A periodic phase image: which phase fills each voxel of a unit square or cube."""
+"""A periodic phase image: which phase fills each voxel of a rectangular cell."""
 
+import hashlib
 import json
 import os
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dmn_fem.microstructure._interface import CutVoxels, block_shares, gradient
 from dmn_fem.notation import Array
 
 _FORMAT = "dmn-fem/phase-image"
-_VERSION = 1
+_VERSION = 2
 
 # What a foreign or damaged file raises on its way through np.load, zipfile and json.
 _DAMAGE = (
@@ -31,32 +33,50 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class PhaseImage:
-    """Phases of the voxels of a periodic cell of edge one.
+    """Phases of the voxels of a periodic cell.
 
-    Axis 0 of the array is direction 1. A name may belong to no voxel.
+    Voxels are squares or cubes of edge one; axis 0 of the array is direction 1. A name may belong
+    to no voxel.
 
     Attributes:
-        phases: Phase of every voxel, uint8, shape (n, n) or (n, n, n).
+        phases: Phase that fills each voxel, or most of it: uint8 or uint16, (n1, n2) or
+            (n1, n2, n3).
         names: Names of the P phases; phase p is the p-th of them.
+        cut: The voxels that hold a second phase, if any do.
+        matrix: Name of the phase that surrounds all others as separate inclusions; None if no
+            phase does. It decides how cut voxels are mixed, see `dmn_fem.homogenization`.
 
     Raises:
-        ValueError: If the array is no square or cube of uint8, or holds a phase without a name.
+        ValueError: If array, cut voxels and names do not fit together.
     """
 
-    phases: NDArray[np.uint8]
+    phases: NDArray[np.unsignedinteger]
     names: tuple[str, ...]
+    cut: CutVoxels | None = None
+    matrix: str | None = None
 
     def __post_init__(self) -> None:
-        phases = self.phases
-        if phases.dtype != np.uint8:
-            raise ValueError(f"phase image has dtype {phases.dtype}; it must be uint8")
-        if phases.ndim not in (2, 3) or len(set(phases.shape)) != 1 or phases.size == 0:
-            raise ValueError(f"phase image has shape {phases.shape}; it must be a square or cube")
+        phases, cut = self.phases, self.cut
+        if phases.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"phase image has dtype {phases.dtype}; it must be uint8 or uint16")
+        if phases.ndim not in (2, 3) or phases.size == 0:
+            raise ValueError(f"phase image has shape {phases.shape}; it must have 2 or 3 axes")
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"phase names {self.names} are not distinct")
-        if phases.max() >= len(self.names):
+        if self.matrix is not None and self.matrix not in self.names:
+            raise ValueError(f"matrix is {self.matrix!r}; the phases are {', '.join(self.names)}")
+        largest = int(phases.max())
+        if cut is not None and cut.voxel.size:
+            largest = max(largest, int(cut.phase.max()))
+            if cut.voxel[0] < 0 or cut.voxel[-1] >= phases.size:
+                raise ValueError(f"cut voxels lie outside of the image of {phases.size} voxels")
+            if cut.normal.shape[1] != phases.ndim:
+                raise ValueError(f"normals of cut voxels must have {phases.ndim} components")
+            if (cut.phase == phases.ravel()[cut.voxel]).any():
+                raise ValueError("a cut voxel holds the same phase twice")
+        if largest >= len(self.names):
             raise ValueError(
-                f"phase image holds phase {phases.max()}, but names {len(self.names)} phases only"
+                f"phase image holds phase {largest}, but names {len(self.names)} phases only"
             )
 
     @property
@@ -65,22 +85,87 @@ class PhaseImage:
         return self.phases.ndim
 
     @property
-    def grid(self) -> int:
+    def shape(self) -> tuple[int, ...]:
         """Voxels along each axis."""
-        return self.phases.shape[0]
+        return self.phases.shape
 
     @property
     def volume_fractions(self) -> Array:
         """Volume fraction of every phase, (P,)."""
-        return np.bincount(self.phases.ravel(), minlength=len(self.names)) / self.phases.size
+        count = len(self.names)
+        voxels = np.bincount(self.phases.ravel(), minlength=count).astype(float)
+        if self.cut is not None:
+            first, share = self.phases.ravel()[self.cut.voxel], self.cut.share
+            voxels += np.bincount(self.cut.phase, weights=share, minlength=count)
+            voxels -= np.bincount(first, weights=share, minlength=count)
+        return voxels / self.phases.size
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that the image holds but the names of its phases."""
+        parts = [np.array(self.phases.shape), self.phases]
+        if self.cut is not None:
+            parts += [self.cut.voxel, self.cut.phase, self.cut.share, self.cut.normal]
+        content = hashlib.sha256()
+        for part in parts:
+            content.update(np.ascontiguousarray(part).tobytes())
+        if self.matrix is not None:
+            content.update(bytes([self.names.index(self.matrix)]))
+        return content.hexdigest()
+
+    def coarsen(self, factor: int) -> Self:
+        """The image on voxels `factor` times as large, those with several phases being cut.
+
+        A voxel with more than two phases keeps the two largest, in their proportion. Cut voxels of
+        this image count as filled by their first phase.
+
+        Args:
+            factor: Whole number that divides the voxels along each axis.
+
+        Raises:
+            ValueError: If it does not.
+        """
+        if factor < 1 or any(length % factor for length in self.shape):
+            raise ValueError(f"factor is {factor}; it must divide the grid {self.shape}")
+        shares = block_shares(self.phases, len(self.names), factor)
+        shape, flat = shares.shape[:-1], shares.reshape(-1, len(self.names))
+        order = np.argsort(flat, axis=1, kind="stable")[:, ::-1]
+        phases = order[:, 0].astype(self.phases.dtype)
+        cut = None
+        if len(self.names) > 1:
+            voxel = np.flatnonzero(np.take_along_axis(flat, order[:, 1:2], axis=1) > 0.0)
+            first, second = order[voxel, 0], order[voxel, 1]
+            kept, lost = flat[voxel, second], flat[voxel, first]
+            slopes = np.stack(
+                [gradient(shares[..., phase]) for phase in range(len(self.names))], axis=-2
+            ).reshape(-1, len(self.names), len(shape))
+            normal = slopes[voxel, second] - slopes[voxel, first]
+            length = np.linalg.norm(normal, axis=1)
+            # Perfectly symmetric surroundings have no preferred direction: any will do.
+            normal[length == 0.0, 0] = length[length == 0.0] = 1.0
+            cut = CutVoxels(
+                voxel,
+                second.astype(self.phases.dtype),
+                kept / (kept + lost),
+                normal / length[:, None],
+            )
+        return type(self)(phases.reshape(shape), self.names, cut, self.matrix)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the image to a file (NumPy's npz), complete or not at all."""
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
-        header = {"format": _FORMAT, "format_version": _VERSION, "names": self.names}
+        header = {
+            "format": _FORMAT,
+            "format_version": _VERSION,
+            "names": self.names,
+            "matrix": self.matrix,
+        }
+        arrays: dict[str, Any] = {"phases": self.phases, "header": np.array(json.dumps(header))}
+        if self.cut is not None:
+            arrays |= {f"cut_{key}": values for key, values in vars(self.cut).items()}
         with partial.open("wb") as file:
-            np.savez_compressed(file, phases=self.phases, header=np.array(json.dumps(header)))
+            np.savez_compressed(file, **arrays)
         os.replace(partial, path)
 
     @classmethod
@@ -89,22 +174,25 @@ class PhaseImage:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If the file is truncated, foreign or of a newer version.
+            ValueError: If the file is truncated, foreign or of another version.
         """
         path = Path(path)
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                header, phases = json.loads(str(stored["header"])), stored["phases"]
+                header, arrays = json.loads(str(stored["header"])), dict(stored)
             if header["format"] != _FORMAT:
                 raise ValueError(f"its format is {header['format']!r}")
+            if header["format_version"] == _VERSION:
+                cut = None
+                if "cut_voxel" in arrays:
+                    cut = CutVoxels(*(arrays[f"cut_{key.name}"] for key in fields(CutVoxels)))
+                return cls(arrays["phases"], tuple(header["names"]), cut, header["matrix"])
         except _DAMAGE as error:
             raise ValueError(f"{path} is not a whole phase image of dmn-fem: {error}") from error
-        if header["format_version"] != _VERSION:
-            raise ValueError(
-                f"{path} has format version {header['format_version']}; "
-                f"this dmn-fem reads version {_VERSION}"
-            )
-        return cls(phases, tuple(header["names"]))
+        raise ValueError(
+            f"{path} has format version {header['format_version']}; "
+            f"this dmn-fem reads version {_VERSION}"
+        )
 
 
 def laminate(

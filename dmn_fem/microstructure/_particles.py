@@ -7,12 +7,14 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from dmn_fem.microstructure._image import PhaseImage
+from dmn_fem.microstructure._interface import fill, threshold, two_phases
 from dmn_fem.notation import Array
 
 _GROWTH = 0.01  # of the volume fraction, between two relaxations
 _SWEEPS = 3000  # of one relaxation, before it counts as jammed
 _SHAKES = 30  # of a jammed packing, before it counts as failed
 _AMPLITUDE = 0.3  # of a shake, in diameters
+_SURFACES = 2  # that may cut one voxel
 _SLACK = 3e-3  # of the distance: pairs are pushed a little further, which unlocks dense packings
 
 
@@ -40,28 +42,36 @@ class Particles:
         """Share of the cell that the particles fill."""
         return len(self.centers) * _unit_ball(self.dimension) * self.radius**self.dimension
 
-    def image(self, grid: int) -> PhaseImage:
-        """Phase image whose volume fraction is the prescribed one to within half a voxel.
-
-        The voxels closest to (or deepest in) a particle are taken until the volume is filled: a
-        level set of the signed distance to the nearest surface, at a level close to zero.
+    def image(self, grid: int, composite: bool = True) -> PhaseImage:
+        """Phase image of the prescribed volume fraction.
 
         Args:
             grid: Voxels along each axis.
+            composite: Voxels at a surface hold both phases, and the volume fraction is exact.
+                Without, they hold the one or the other, and it is exact to half a voxel.
 
         Raises:
-            ValueError: If the grid has no voxel.
+            ValueError: If the grid has no voxel or is too coarse for the volume fraction.
         """
         if grid < 1:
             raise ValueError(f"grid is {grid}; there must be at least one voxel along each axis")
         axes = [(np.arange(grid) + 0.5) / grid] * self.dimension
         voxels = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, self.dimension)
-        distance, _ = cKDTree(self.centers, boxsize=1.0).query(voxels)
-        inside = round(self.volume_fraction * len(voxels))
-        phases = np.zeros(len(voxels), dtype=np.uint8)
-        # Radii are equal: the nearest centre belongs to the nearest surface. Ties go by position.
-        phases[np.argsort(distance, kind="stable")[:inside]] = 1
-        return PhaseImage(phases.reshape((grid,) * self.dimension), self.names)
+        # Radii are equal: the nearest centre belongs to the nearest surface.
+        nearest = np.arange(1, min(len(self.centers), _SURFACES) + 1)
+        distance, particle = cKDTree(self.centers, boxsize=1.0).query(voxels, nearest)
+        surface = (distance - self.radius) * grid
+        if not composite:
+            phases = threshold(surface, self.volume_fraction).astype(np.uint8)
+            return PhaseImage(phases.reshape((grid,) * self.dimension), self.names)
+        outward = voxels[:, None] - self.centers[particle]
+        outward -= np.rint(outward)
+        outward /= np.maximum(distance, 1e-300)[..., None]
+        shares, which = fill(surface, outward, self.volume_fraction)
+        phases, cut = two_phases(shares, outward[np.arange(len(voxels)), which])
+        return PhaseImage(
+            phases.reshape((grid,) * self.dimension), self.names, cut, matrix=self.names[0]
+        )
 
 
 def discs(volume_fraction: float, count: int, seed: int, gap: float = 0.05) -> Particles:

@@ -18,16 +18,15 @@ def test_volume_fractions_count_voxels() -> None:
     phases[0, :3] = 2
     image = PhaseImage(phases, ("a", "unused", "b"))
     np.testing.assert_array_equal(image.volume_fractions, [13 / 16, 0, 3 / 16])
-    assert (image.dimension, image.grid) == (2, 4)
+    assert (image.dimension, image.shape) == (2, (4, 4))
 
 
 @pytest.mark.parametrize(
     ("phases", "names", "message"),
     [
         (np.zeros((4, 4)), ("a",), "uint8"),
-        (np.zeros((4, 5), dtype=np.uint8), ("a",), "square or cube"),
-        (np.zeros(4, dtype=np.uint8), ("a",), "square or cube"),
-        (np.zeros((0, 0), dtype=np.uint8), ("a",), "square or cube"),
+        (np.zeros(4, dtype=np.uint8), ("a",), "2 or 3 axes"),
+        (np.zeros((0, 0), dtype=np.uint8), ("a",), "2 or 3 axes"),
         (np.full((4, 4), 2, dtype=np.uint8), ("a", "b"), "phase 2"),
         (np.zeros((4, 4), dtype=np.uint8), ("a", "a"), "distinct"),
     ],
@@ -79,10 +78,10 @@ def test_foreign_files_are_refused(tmp_path) -> None:
 
 
 def test_newer_file_is_refused(tmp_path) -> None:
-    header = {"format": "dmn-fem/phase-image", "format_version": 2, "names": ["a"]}
+    header = {"format": "dmn-fem/phase-image", "format_version": 3, "names": ["a"]}
     path = tmp_path / "image.npz"
     np.savez(path, phases=np.zeros((2, 2), dtype=np.uint8), header=json.dumps(header))
-    with pytest.raises(ValueError, match="format version 2; this dmn-fem reads version 1"):
+    with pytest.raises(ValueError, match="format version 3; this dmn-fem reads version 2"):
         PhaseImage.load(path)
 
 
