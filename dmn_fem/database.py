@@ -11,7 +11,6 @@ References:
 
 import json
 import os
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from dmn_fem._files import write_atomically
 from dmn_fem.network import Network, softplus, softplus_inverse
 from dmn_fem.notation import Array
 
@@ -224,23 +224,6 @@ class Database:
             )
         with resources.as_file(data / f"{source}{_SUFFIX}") as path:
             return _read(path)
-
-
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file so that readers, even after a kill at any moment, see old or new."""
-    path = Path(path)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
 
 
 def _interpolate(first: Network, second: Network, position: float) -> Network:

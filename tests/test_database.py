@@ -15,7 +15,6 @@ from dmn_fem.database import (
     DatabaseError,
     Descriptor,
     ExtrapolationWarning,
-    write_atomically,
 )
 from dmn_fem.network import Network
 from dmn_fem.notation import isotropic_stiffness
@@ -367,11 +366,3 @@ def test_corrupted_file_gives_nothing_but_the_one_error(path: Path, data: st.Dat
         message = str(error)
     assert message.startswith(f"{broken}: ")
     assert "\n" not in message
-
-
-def test_failed_write_leaves_the_old_file(path: Path) -> None:
-    before = path.read_bytes()
-    with pytest.raises(TypeError):
-        write_atomically(path, "not bytes")  # type: ignore[arg-type]
-    assert path.read_bytes() == before
-    assert [each.name for each in path.parent.iterdir()] == [path.name]

@@ -1,6 +1,7 @@
 """A periodic phase image: which phase fills each voxel of a rectangular cell."""
 
 import hashlib
+import io
 import json
 import os
 import zipfile
@@ -13,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from dmn_fem._files import write_atomically
 from dmn_fem.microstructure._interface import CutVoxels, block_shares, gradient
 from dmn_fem.notation import Array
 
@@ -153,8 +155,6 @@ class PhaseImage:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the image to a file (NumPy's npz), complete or not at all."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
         header = {
             "format": _FORMAT,
             "format_version": _VERSION,
@@ -164,9 +164,9 @@ class PhaseImage:
         arrays: dict[str, Any] = {"phases": self.phases, "header": np.array(json.dumps(header))}
         if self.cut is not None:
             arrays |= {f"cut_{key}": values for key, values in vars(self.cut).items()}
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(partial, path)
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)
+        write_atomically(path, content.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

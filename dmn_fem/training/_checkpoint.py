@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from dmn_fem.database import write_atomically
+from dmn_fem._files import write_atomically
 
 _MAGIC = b"dmn-fem/checkpoint 1 "
 _HEADER = len(_MAGIC) + 64 + 1  # magic, SHA-256 of what follows, line feed

@@ -5,17 +5,16 @@ import hashlib
 import math
 import multiprocessing
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from dmn_fem._workers import end_with_parent
 from dmn_fem.network import Network
 from dmn_fem.training._checkpoint import Checkpoint
 from dmn_fem.training._model import TorchNetwork
@@ -212,14 +211,7 @@ def _remember(queue: Any) -> None:
     """Set up a worker process: where its progress goes, and that it ends with its parent."""
     global _queue
     _queue = queue
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
+    end_with_parent()
 
 
 def _fit_elsewhere(
