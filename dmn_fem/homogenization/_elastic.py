@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dmn_fem.homogenization._full_field import SpectralGrid, solve_linear
+from dmn_fem.homogenization._kernels import dot
+from dmn_fem.homogenization._mixing import Mixing, voxel_stiffness
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import Array
 
@@ -26,7 +28,10 @@ class EffectiveStiffness:
 
 
 def homogenize(
-    image: PhaseImage, phase_stiffness: ArrayLike, tolerance: float = 1e-4
+    image: PhaseImage,
+    phase_stiffness: ArrayLike,
+    tolerance: float = 1e-4,
+    mixing: Mixing | None = None,
 ) -> EffectiveStiffness:
     """Effective stiffness of a periodic phase image of linear elastic phases.
 
@@ -36,17 +41,20 @@ def homogenize(
             2D s = 3 for in-plane stiffnesses (11, 22, √2·12) of plane strain, or 4 with 33.
         tolerance: Relative residual of the forces of each load case. The error of the stiffness is
             of the order of its square: 1e-4 gives some 1e-5, at contrasts to 1000.
+        mixing: Rule of the voxels that an interface cuts; if not given, a mixture that suits the
+            kind of image and the contrast of the phases.
 
     Raises:
-        ValueError: If a stiffness is no symmetric positive definite matrix of the right size, or
-            the conjugate gradients do not converge.
+        ValueError: If a stiffness is no symmetric positive definite matrix of the right size (zero,
+            a void, is allowed beside others), or the conjugate gradients do not converge.
     """
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance is {tolerance}; it must lie between 0 and 1")
     stiffness = np.ascontiguousarray(phase_stiffness, dtype=float)
     _check(image, stiffness)
-    grid = SpectralGrid(image.dimension, image.grid)
-    result = effective_stiffness(grid, stiffness, image.phases.ravel(), tolerance)
+    grid = SpectralGrid(image.shape)
+    table, index = voxel_stiffness(image, stiffness, mixing)
+    result = effective_stiffness(grid, table, index, stiffness.mean(axis=0), tolerance)
     if not result.residual <= tolerance:
         raise ValueError(
             f"the full field did not converge: residual {result.residual:.1e} after "
@@ -56,7 +64,11 @@ def homogenize(
 
 
 def effective_stiffness(
-    grid: SpectralGrid, tangent: Array, index: NDArray[np.integer], tolerance: float
+    grid: SpectralGrid,
+    tangent: Array,
+    index: NDArray[np.integer],
+    reference: Array,
+    tolerance: float,
 ) -> EffectiveStiffness:
     """Effective stiffness of voxels with any tangents; it is the consistent tangent of a unit cell.
 
@@ -66,25 +78,26 @@ def effective_stiffness(
 
     Args:
         grid: The grid.
-        tangent: Symmetric positive definite tangents, (m, s, s).
+        tangent: Symmetric tangents, positive definite or zero, (m, s, s).
         index: Which of them a voxel has, (voxels,).
+        reference: Stiffness of the reference medium, (s, s).
         tolerance: Relative residual of each load case; whether it was reached is for the caller to
         see.
     """
     size = tangent.shape[-1]
-    green = grid.green(tangent.mean(axis=0))
+    green = grid.green(reference)
+    solutions = []
+    for mean_strain in np.eye(size):
+        load = -grid.force((tangent @ mean_strain)[index])
+        solutions.append(solve_linear(grid, tangent, index, load, green, tolerance))
     stiffness = np.empty((size, size))
-    solutions, forces = [], []
     for case, mean_strain in enumerate(np.eye(size)):
-        uniform = np.zeros(grid.shape)
-        load = -grid.force(grid.stress(tangent, index, grid.strain(mean_strain, uniform)))
-        solution = solve_linear(grid, tangent, index, load, green, tolerance)
-        stress = grid.stress(tangent, index, grid.strain(mean_strain, solution.displacement))
+        strain = grid.strain(mean_strain, solutions[case].displacement)
+        stress = grid.stress(tangent, index, strain)
         stiffness[:, case] = stress.mean(axis=0)
-        solutions.append(solution)
-        forces.append(grid.force(stress).ravel())
-    fluctuations = np.stack([solution.displacement.ravel() for solution in solutions])
-    stiffness += np.einsum("im,jm->ij", fluctuations, np.stack(forces)) / grid.voxels
+        force = grid.force(stress).ravel()
+        for row, solution in enumerate(solutions):
+            stiffness[row, case] += dot(solution.displacement.ravel(), force) / grid.voxels
     return EffectiveStiffness(
         0.5 * (stiffness + stiffness.T),
         np.array([solution.iterations for solution in solutions]),
@@ -102,5 +115,7 @@ def _check(image: PhaseImage, stiffness: Array) -> None:
             raise ValueError(f"stiffness of phase {name} is not finite")
         if not np.allclose(matrix, matrix.T, rtol=0, atol=1e-10 * abs(matrix).max()):
             raise ValueError(f"stiffness of phase {name} is not symmetric")
-        if np.linalg.eigvalsh(matrix).min() <= 0:
-            raise ValueError(f"stiffness of phase {name} is not positive definite")
+        if matrix.any() and np.linalg.eigvalsh(matrix).min() <= 0:
+            raise ValueError(f"stiffness of phase {name} is not positive definite (nor zero)")
+    if not stiffness.any():
+        raise ValueError("the stiffness of every phase is zero; one must be solid")

@@ -16,6 +16,8 @@ References:
     media by conjugate gradients, J. Comput. Phys. 229.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,28 +33,33 @@ MAXIMUM_ITERATIONS = 2000
 
 
 class SpectralGrid:
-    """A periodic unit square or cube of n voxels along each axis, and the operators on it.
+    """A periodic cell of voxels of edge one, and the operators on it.
 
-    Displacements and forces are nodal fields of shape (dimension, n, ..., n). Strains and stresses
-    have shape (voxels, size), voxels in C order, Mandel components: size 6 in 3D; in 2D either 3
-    (in plane, 11, 22, √2·12) or 4 (with a uniform 33 that does no work on the fluctuation).
+    Displacements and forces are nodal fields of shape (dimension, n1, ..., nd). Strains and
+    stresses have shape (voxels, size), voxels in C order, Mandel components: size 6 in 3D; in 2D
+    either 3 (in plane, 11, 22, √2·12) or 4 (with a uniform 33 that does no work on the
+    fluctuation).
+
+    Args:
+        shape: Voxels along each of the two or three axes.
 
     Attributes:
         dimension: 2 or 3.
-        n: Voxels along each axis.
-        voxels: Number of voxels, n**dimension.
-        shape: Shape of a nodal field, (dimension, n, ..., n).
+        voxels: Number of voxels.
+        shape: Shape of a nodal field, (dimension, n1, ..., nd).
+
+    Raises:
+        ValueError: If the shape has not two or three axes of at least one voxel.
     """
 
-    def __init__(self, dimension: int, n: int) -> None:
-        if dimension not in (2, 3):
-            raise ValueError(f"dimension is {dimension}; it must be 2 or 3")
-        if n < 1:
-            raise ValueError(f"a grid of {n} voxels along each axis; there must be at least one")
-        self.dimension = dimension
-        self.n = n
-        self.voxels = n**dimension
-        self.shape = (dimension, *(n,) * dimension)
+    def __init__(self, shape: Sequence[int]) -> None:
+        self.dimension = len(shape)
+        if self.dimension not in (2, 3):
+            raise ValueError(f"a grid of {self.dimension} axes; there must be 2 or 3")
+        if min(shape) < 1:
+            raise ValueError(f"a grid of {tuple(shape)} voxels; there must be one along each axis")
+        self.voxels = math.prod(shape)
+        self.shape = (self.dimension, *shape)
 
     def strain(self, mean: ArrayLike, displacement: Array) -> Array:
         """Strain (voxels, size) of a mean strain (size,) and a displacement fluctuation."""
@@ -133,12 +140,13 @@ class SpectralGrid:
     @cached_property
     def _wave_vectors(self) -> Array:
         """Discrete wave vectors without their common phase, (dimension, frequencies)."""
-        angles = [np.pi * np.arange(self.n) / self.n for _ in range(self.dimension)]
-        angles[-1] = angles[-1][: self.n // 2 + 1]
+        angles = [np.pi * np.arange(n) / n for n in self.shape[1:]]
+        angles[-1] = angles[-1][: self.shape[-1] // 2 + 1]
         sines = [np.sin(angle) for angle in angles]
         # Exactly zero at the Nyquist frequency, so that hourglass modes are recognised.
         cosines = [
-            np.where(2 * np.arange(angle.size) == self.n, 0.0, np.cos(angle)) for angle in angles
+            np.where(2 * np.arange(angle.size) == n, 0.0, np.cos(angle))
+            for n, angle in zip(self.shape[1:], angles, strict=True)
         ]
         vectors = []
         for axis in range(self.dimension):
@@ -146,7 +154,7 @@ class SpectralGrid:
             product = factors[0]
             for factor in factors[1:]:
                 product = np.multiply.outer(product, factor)
-            vectors.append(2.0 * self.n * product.ravel())
+            vectors.append(2.0 * product.ravel())
         return np.stack(vectors)
 
     def _check_size(self, size: int) -> None:

@@ -1,7 +1,8 @@
 """Compiled inner loops of the full-field solver.
 
-A displacement or force has shape (d, n, ..., n), one value a node; voxel (i, j, k) has the node (i,
-j, k) as its lowest corner, and everything is periodic. Strains and stresses have shape (voxels, s),
+A displacement or force has shape (d, n1, ..., nd), one value a node; voxel (i, j, k) has edge one
+and the node (i, j, k) as its lowest corner, and everything is periodic. Strains and stresses have
+shape (voxels, s),
 Mandel components, with s = 3 (in plane: 11, 22, √2·12) or 4 (with 33) in 2D and 6 in 3D; in 2D the
 shear is the last component either way. A stiffness is looked up: ``stiffness[index[voxel]]``.
 
@@ -20,7 +21,7 @@ _SHEAR = 1.0 / np.sqrt(2.0)
 
 @njit(cache=True, error_model="numpy")
 def _gradient_2d(u, i, j, ip, jp):
-    """Differences of one component along both axes, times two over the spacing's inverse."""
+    """Twice the gradient of one component."""
     main = u[ip, jp] - u[i, j]
     other = u[ip, j] - u[i, jp]
     return main + other, main - other
@@ -39,7 +40,7 @@ def _spread_2d(f, i, j, ip, jp, g1, g2):
 
 @njit(cache=True, error_model="numpy")
 def _gradient_3d(u, i, j, k, ip, jp, kp):
-    """Differences of one component along the three axes, times four over the spacing's inverse."""
+    """Four times the gradient of one component."""
     a = u[ip, jp, kp] - u[i, j, k]
     b = u[ip, jp, k] - u[i, j, kp]
     c = u[ip, j, kp] - u[i, jp, k]
@@ -66,39 +67,37 @@ def _spread_3d(f, i, j, k, ip, jp, kp, g1, g2, g3):
 
 @njit(cache=True, error_model="numpy")
 def strain_2d(u, mean, strain):
-    """Strain at the voxel centres: mean strain plus symmetric gradient of u (2, n, n)."""
-    n = u.shape[1]
+    """Strain at the voxel centres: mean strain plus symmetric gradient of u (2, n1, n2)."""
+    n1, n2 = u.shape[1:]
     shear = mean.size - 1
-    scale = _HALF * n
-    for i in range(n):
-        ip = i + 1 if i + 1 < n else 0
-        for j in range(n):
-            jp = j + 1 if j + 1 < n else 0
-            voxel = i * n + j
+    for i in range(n1):
+        ip = i + 1 if i + 1 < n1 else 0
+        for j in range(n2):
+            jp = j + 1 if j + 1 < n2 else 0
+            voxel = i * n2 + j
             g11, g12 = _gradient_2d(u[0], i, j, ip, jp)
             g21, g22 = _gradient_2d(u[1], i, j, ip, jp)
             for c in range(mean.size):
                 strain[voxel, c] = mean[c]
-            strain[voxel, 0] += scale * g11
-            strain[voxel, 1] += scale * g22
-            strain[voxel, shear] += scale * _SHEAR * (g12 + g21)
+            strain[voxel, 0] += _HALF * g11
+            strain[voxel, 1] += _HALF * g22
+            strain[voxel, shear] += _HALF * _SHEAR * (g12 + g21)
 
 
 @njit(cache=True, error_model="numpy")
 def force_2d(stress, force):
-    """Adjoint of the gradient of `strain_2d`, applied to a stress (n², s)."""
-    n = force.shape[1]
+    """Adjoint of the gradient of `strain_2d`, applied to a stress (voxels, s)."""
+    n1, n2 = force.shape[1:]
     shear = stress.shape[1] - 1
-    scale = _HALF * n
     force[:] = 0.0
-    for i in range(n):
-        ip = i + 1 if i + 1 < n else 0
-        for j in range(n):
-            jp = j + 1 if j + 1 < n else 0
-            voxel = i * n + j
-            s11 = scale * stress[voxel, 0]
-            s22 = scale * stress[voxel, 1]
-            s12 = scale * _SHEAR * stress[voxel, shear]
+    for i in range(n1):
+        ip = i + 1 if i + 1 < n1 else 0
+        for j in range(n2):
+            jp = j + 1 if j + 1 < n2 else 0
+            voxel = i * n2 + j
+            s11 = _HALF * stress[voxel, 0]
+            s22 = _HALF * stress[voxel, 1]
+            s12 = _HALF * _SHEAR * stress[voxel, shear]
             _spread_2d(force[0], i, j, ip, jp, s11, s12)
             _spread_2d(force[1], i, j, ip, jp, s12, s22)
 
@@ -106,23 +105,22 @@ def force_2d(stress, force):
 @njit(cache=True, error_model="numpy")
 def apply_2d(u, stiffness, index, force):
     """Force of the stress C : sym grad u, in one pass: `strain_2d`, stiffness, `force_2d`."""
-    n = u.shape[1]
+    n1, n2 = u.shape[1:]
     shear = stiffness.shape[1] - 1
-    scale = _HALF * n
-    half_shear = scale * _SHEAR
+    half_shear = _HALF * _SHEAR
     force[:] = 0.0
-    for i in range(n):
-        ip = i + 1 if i + 1 < n else 0
-        for j in range(n):
-            jp = j + 1 if j + 1 < n else 0
-            c = stiffness[index[i * n + j]]
+    for i in range(n1):
+        ip = i + 1 if i + 1 < n1 else 0
+        for j in range(n2):
+            jp = j + 1 if j + 1 < n2 else 0
+            c = stiffness[index[i * n2 + j]]
             g11, g12 = _gradient_2d(u[0], i, j, ip, jp)
             g21, g22 = _gradient_2d(u[1], i, j, ip, jp)
-            e1 = scale * g11
-            e2 = scale * g22
+            e1 = _HALF * g11
+            e2 = _HALF * g22
             e3 = half_shear * (g12 + g21)
-            s11 = scale * (c[0, 0] * e1 + c[0, 1] * e2 + c[0, shear] * e3)
-            s22 = scale * (c[1, 0] * e1 + c[1, 1] * e2 + c[1, shear] * e3)
+            s11 = _HALF * (c[0, 0] * e1 + c[0, 1] * e2 + c[0, shear] * e3)
+            s22 = _HALF * (c[1, 0] * e1 + c[1, 1] * e2 + c[1, shear] * e3)
             s12 = half_shear * (c[shear, 0] * e1 + c[shear, 1] * e2 + c[shear, shear] * e3)
             _spread_2d(force[0], i, j, ip, jp, s11, s12)
             _spread_2d(force[1], i, j, ip, jp, s12, s22)
@@ -130,74 +128,71 @@ def apply_2d(u, stiffness, index, force):
 
 @njit(cache=True, error_model="numpy")
 def strain_3d(u, mean, strain):
-    """Strain at the voxel centres: mean strain plus symmetric gradient of u (3, n, n, n)."""
-    n = u.shape[1]
-    scale = _QUARTER * n
-    for i in range(n):
-        ip = i + 1 if i + 1 < n else 0
-        for j in range(n):
-            jp = j + 1 if j + 1 < n else 0
-            for k in range(n):
-                kp = k + 1 if k + 1 < n else 0
-                e = strain[(i * n + j) * n + k]
+    """Strain at the voxel centres: mean strain plus symmetric gradient of u (3, n1, n2, n3)."""
+    n1, n2, n3 = u.shape[1:]
+    for i in range(n1):
+        ip = i + 1 if i + 1 < n1 else 0
+        for j in range(n2):
+            jp = j + 1 if j + 1 < n2 else 0
+            for k in range(n3):
+                kp = k + 1 if k + 1 < n3 else 0
+                e = strain[(i * n2 + j) * n3 + k]
                 g11, g12, g13 = _gradient_3d(u[0], i, j, k, ip, jp, kp)
                 g21, g22, g23 = _gradient_3d(u[1], i, j, k, ip, jp, kp)
                 g31, g32, g33 = _gradient_3d(u[2], i, j, k, ip, jp, kp)
-                e[0] = mean[0] + scale * g11
-                e[1] = mean[1] + scale * g22
-                e[2] = mean[2] + scale * g33
-                e[3] = mean[3] + scale * _SHEAR * (g12 + g21)
-                e[4] = mean[4] + scale * _SHEAR * (g13 + g31)
-                e[5] = mean[5] + scale * _SHEAR * (g23 + g32)
+                e[0] = mean[0] + _QUARTER * g11
+                e[1] = mean[1] + _QUARTER * g22
+                e[2] = mean[2] + _QUARTER * g33
+                e[3] = mean[3] + _QUARTER * _SHEAR * (g12 + g21)
+                e[4] = mean[4] + _QUARTER * _SHEAR * (g13 + g31)
+                e[5] = mean[5] + _QUARTER * _SHEAR * (g23 + g32)
 
 
 @njit(cache=True, error_model="numpy")
 def force_3d(stress, force):
-    """Adjoint of the gradient of `strain_3d`, applied to a stress (n³, 6)."""
-    n = force.shape[1]
-    scale = _QUARTER * n
+    """Adjoint of the gradient of `strain_3d`, applied to a stress (voxels, 6)."""
+    n1, n2, n3 = force.shape[1:]
     force[:] = 0.0
-    for i in range(n):
-        ip = i + 1 if i + 1 < n else 0
-        for j in range(n):
-            jp = j + 1 if j + 1 < n else 0
-            for k in range(n):
-                kp = k + 1 if k + 1 < n else 0
-                s = stress[(i * n + j) * n + k]
-                s12 = scale * _SHEAR * s[3]
-                s13 = scale * _SHEAR * s[4]
-                s23 = scale * _SHEAR * s[5]
-                _spread_3d(force[0], i, j, k, ip, jp, kp, scale * s[0], s12, s13)
-                _spread_3d(force[1], i, j, k, ip, jp, kp, s12, scale * s[1], s23)
-                _spread_3d(force[2], i, j, k, ip, jp, kp, s13, s23, scale * s[2])
+    for i in range(n1):
+        ip = i + 1 if i + 1 < n1 else 0
+        for j in range(n2):
+            jp = j + 1 if j + 1 < n2 else 0
+            for k in range(n3):
+                kp = k + 1 if k + 1 < n3 else 0
+                s = stress[(i * n2 + j) * n3 + k]
+                s12 = _QUARTER * _SHEAR * s[3]
+                s13 = _QUARTER * _SHEAR * s[4]
+                s23 = _QUARTER * _SHEAR * s[5]
+                _spread_3d(force[0], i, j, k, ip, jp, kp, _QUARTER * s[0], s12, s13)
+                _spread_3d(force[1], i, j, k, ip, jp, kp, s12, _QUARTER * s[1], s23)
+                _spread_3d(force[2], i, j, k, ip, jp, kp, s13, s23, _QUARTER * s[2])
 
 
 @njit(cache=True, error_model="numpy")
 def apply_3d(u, stiffness, index, force):
     """Force of the stress C : sym grad u, in one pass: `strain_3d`, stiffness, `force_3d`."""
-    n = u.shape[1]
-    scale = _QUARTER * n
-    shear_scale = scale * _SHEAR
+    n1, n2, n3 = u.shape[1:]
+    shear_scale = _QUARTER * _SHEAR
     force[:] = 0.0
-    for i in range(n):
-        ip = i + 1 if i + 1 < n else 0
-        for j in range(n):
-            jp = j + 1 if j + 1 < n else 0
-            for k in range(n):
-                kp = k + 1 if k + 1 < n else 0
-                c = stiffness[index[(i * n + j) * n + k]]
+    for i in range(n1):
+        ip = i + 1 if i + 1 < n1 else 0
+        for j in range(n2):
+            jp = j + 1 if j + 1 < n2 else 0
+            for k in range(n3):
+                kp = k + 1 if k + 1 < n3 else 0
+                c = stiffness[index[(i * n2 + j) * n3 + k]]
                 g11, g12, g13 = _gradient_3d(u[0], i, j, k, ip, jp, kp)
                 g21, g22, g23 = _gradient_3d(u[1], i, j, k, ip, jp, kp)
                 g31, g32, g33 = _gradient_3d(u[2], i, j, k, ip, jp, kp)
-                e0 = scale * g11
-                e1 = scale * g22
-                e2 = scale * g33
+                e0 = _QUARTER * g11
+                e1 = _QUARTER * g22
+                e2 = _QUARTER * g33
                 e3 = shear_scale * (g12 + g21)
                 e4 = shear_scale * (g13 + g31)
                 e5 = shear_scale * (g23 + g32)
-                s11 = scale * _row(c[0], e0, e1, e2, e3, e4, e5)
-                s22 = scale * _row(c[1], e0, e1, e2, e3, e4, e5)
-                s33 = scale * _row(c[2], e0, e1, e2, e3, e4, e5)
+                s11 = _QUARTER * _row(c[0], e0, e1, e2, e3, e4, e5)
+                s22 = _QUARTER * _row(c[1], e0, e1, e2, e3, e4, e5)
+                s33 = _QUARTER * _row(c[2], e0, e1, e2, e3, e4, e5)
                 s12 = shear_scale * _row(c[3], e0, e1, e2, e3, e4, e5)
                 s13 = shear_scale * _row(c[4], e0, e1, e2, e3, e4, e5)
                 s23 = shear_scale * _row(c[5], e0, e1, e2, e3, e4, e5)

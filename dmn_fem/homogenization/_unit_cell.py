@@ -46,7 +46,7 @@ class UnitCellLaw:
         self.image = image
         self.tolerance = tolerance
         self.tangent_tolerance = tangent_tolerance
-        self._grid = SpectralGrid(image.phases.ndim, image.phases.shape[0])
+        self._grid = SpectralGrid(image.shape)
         voxels = self._grid.voxels
         self._voxels = Members(
             laws,
