@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dmn_fem.homogenization._full_field import SpectralGrid, solve_linear
+from dmn_fem.homogenization._full_field import LinearSolution, SpectralGrid, solve_linear
 from dmn_fem.homogenization._kernels import dot
 from dmn_fem.homogenization._mixing import Mixing, voxel_stiffness
 from dmn_fem.microstructure import PhaseImage
@@ -48,19 +48,12 @@ def homogenize(
         ValueError: If a stiffness is no symmetric positive definite matrix of the right size (zero,
             a void, is allowed beside others), or the conjugate gradients do not converge.
     """
-    if not 0 < tolerance < 1:
-        raise ValueError(f"tolerance is {tolerance}; it must lie between 0 and 1")
-    stiffness = np.ascontiguousarray(phase_stiffness, dtype=float)
-    _check(image, stiffness)
+    sizes = (3, 4) if image.dimension == 2 else (6,)
+    stiffness = checked_phases(image, phase_stiffness, "stiffness", sizes)
     grid = SpectralGrid(image.shape)
     table, index = voxel_stiffness(image, stiffness, mixing)
-    result = effective_stiffness(grid, table, index, stiffness.mean(axis=0), tolerance)
-    if not result.residual <= tolerance:
-        raise ValueError(
-            f"the full field did not converge: residual {result.residual:.1e} after "
-            f"{result.iterations.max()} iterations; the tolerance is {tolerance:.1e}"
-        )
-    return result
+    solutions = solve_load_cases(grid, table, index, stiffness.mean(axis=0), tolerance)
+    return converged(stiffness_of(grid, table, index, solutions), tolerance)
 
 
 def effective_stiffness(
@@ -84,12 +77,40 @@ def effective_stiffness(
         tolerance: Relative residual of each load case; whether it was reached is for the caller to
         see.
     """
-    size = tangent.shape[-1]
+    solutions = solve_load_cases(grid, tangent, index, reference, tolerance)
+    return stiffness_of(grid, tangent, index, solutions)
+
+
+def solve_load_cases(
+    grid: SpectralGrid,
+    tangent: Array,
+    index: NDArray[np.integer],
+    reference: Array,
+    tolerance: float,
+) -> list[LinearSolution]:
+    """Fluctuations under the unit mean strains; arguments as in `effective_stiffness`.
+
+    Raises:
+        ValueError: If the tolerance is out of range.
+    """
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance is {tolerance}; it must lie between 0 and 1")
     green = grid.green(reference)
     solutions = []
-    for mean_strain in np.eye(size):
+    for mean_strain in np.eye(tangent.shape[-1]):
         load = -grid.force((tangent @ mean_strain)[index])
         solutions.append(solve_linear(grid, tangent, index, load, green, tolerance))
+    return solutions
+
+
+def stiffness_of(
+    grid: SpectralGrid,
+    tangent: Array,
+    index: NDArray[np.integer],
+    solutions: list[LinearSolution],
+) -> EffectiveStiffness:
+    """Effective stiffness from the fluctuations under the unit mean strains."""
+    size = tangent.shape[-1]
     stiffness = np.empty((size, size))
     for case, mean_strain in enumerate(np.eye(size)):
         strain = grid.strain(mean_strain, solutions[case].displacement)
@@ -105,17 +126,47 @@ def effective_stiffness(
     )
 
 
-def _check(image: PhaseImage, stiffness: Array) -> None:
-    sizes = (3, 4) if image.dimension == 2 else (6,)
-    if stiffness.shape not in [(len(image.names), size, size) for size in sizes]:
-        allowed = " or ".join(f"({len(image.names)}, {size}, {size})" for size in sizes)
-        raise ValueError(f"phase_stiffness has shape {stiffness.shape}; this image needs {allowed}")
-    for name, matrix in zip(image.names, stiffness, strict=True):
+def converged(result: EffectiveStiffness, tolerance: float) -> EffectiveStiffness:
+    """The result, if it reached the tolerance.
+
+    Raises:
+        ValueError: If it did not.
+    """
+    if not result.residual <= tolerance:
+        raise ValueError(
+            f"the full field did not converge: residual {result.residual:.1e} after "
+            f"{result.iterations.max()} iterations; the tolerance is {tolerance:.1e}"
+        )
+    return result
+
+
+def checked_phases(
+    image: PhaseImage, values: ArrayLike, quantity: str, sizes: tuple[int, ...]
+) -> Array:
+    """A stiffness or conductivity for every phase, (P, s, s), as contiguous floats.
+
+    Args:
+        image: The image whose phases these are.
+        values: What is checked.
+        quantity: Its name, for messages.
+        sizes: The sizes s that fit.
+
+    Raises:
+        ValueError: If a matrix is not symmetric positive definite of the right size (zero is
+            allowed beside others).
+    """
+    matrices = np.ascontiguousarray(values, dtype=float)
+    count = len(image.names)
+    if matrices.shape not in [(count, size, size) for size in sizes]:
+        allowed = " or ".join(f"({count}, {size}, {size})" for size in sizes)
+        raise ValueError(f"phase_{quantity} has shape {matrices.shape}; this image needs {allowed}")
+    for name, matrix in zip(image.names, matrices, strict=True):
         if not np.isfinite(matrix).all():
-            raise ValueError(f"stiffness of phase {name} is not finite")
+            raise ValueError(f"{quantity} of phase {name} is not finite")
         if not np.allclose(matrix, matrix.T, rtol=0, atol=1e-10 * abs(matrix).max()):
-            raise ValueError(f"stiffness of phase {name} is not symmetric")
+            raise ValueError(f"{quantity} of phase {name} is not symmetric")
         if matrix.any() and np.linalg.eigvalsh(matrix).min() <= 0:
-            raise ValueError(f"stiffness of phase {name} is not positive definite (nor zero)")
-    if not stiffness.any():
-        raise ValueError("the stiffness of every phase is zero; one must be solid")
+            raise ValueError(f"{quantity} of phase {name} is not positive definite (nor zero)")
+    if not matrices.any():
+        raise ValueError(f"the {quantity} of every phase is zero; one must not be")
+    return matrices
