@@ -4,11 +4,11 @@ The strains of the two phases of a voxel differ by a jump that minimises the ene
 space that the rule sets: nothing (Voigt), the kinematically compatible jumps sym(a ⊗ n)
 (laminate), everything (Reuss). One formula serves them all, `dmn_fem.network.laminate`.
 
-Around a stiff inclusion a laminate voxel ties the soft matrix to it along the interface, which makes
-the inclusion too large; around a soft one it cuts thin ligaments of the matrix. Reuss and Voigt
-voxels cure the one and the other. So a cut voxel is laminate in part and Reuss or Voigt for the
-rest, side by side at the same mean strain, and the parts follow the contrast of an inclusion to the
-matrix around it. Where no phase surrounds the other, laminates are all there is.
+Around a stiff inclusion a laminate voxel ties the soft matrix to it along the interface, which
+makes the inclusion too large; around a soft one it cuts thin ligaments of the matrix. Reuss and
+Voigt voxels cure the one and the other. So a cut voxel is laminate in part and Reuss or Voigt for
+the rest, side by side at the same mean strain, and the parts follow the contrast of an inclusion to
+the matrix around it. Where no phase surrounds the other, laminates are all there is.
 
 References:
     Kabel, Merkert and Schneider (2015), Use of composite voxels in FFT-based homogenization, CMAME
@@ -16,11 +16,12 @@ References:
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dmn_fem.microstructure import CutVoxels, PhaseImage
+from dmn_fem.microstructure import PhaseImage
 from dmn_fem.network import jump_operator, laminate
 from dmn_fem.notation import IN_PLANE, Array
 
@@ -48,18 +49,24 @@ def mixture(first: Array, second: Array, matrix: int | None) -> dict[Mixing, flo
         second: Of the other.
         matrix: Which of them, 0 or 1, surrounds the other; None if neither does.
     """
+    laminate_alone = {Mixing.LAMINATE: 1.0}
     if matrix is None:
-        return {Mixing.LAMINATE: 1.0}
+        return laminate_alone
     surrounding, inclusion = (first, second) if matrix == 0 else (second, first)
+    if len(first) == 4:
+        in_plane = np.ix_(IN_PLANE, IN_PLANE)
+        surrounding, inclusion = surrounding[in_plane], inclusion[in_plane]
     # The geometric mean of the eigenvalues measures an anisotropic stiffness.
-    level = [np.linalg.det(each) ** (1 / len(first)) for each in (surrounding, inclusion)]
+    level = [np.linalg.det(each) ** (1 / len(each)) for each in (surrounding, inclusion)]
+    if not max(level) > 0.0:
+        return laminate_alone
     rule, (half, exponent) = (
         (Mixing.REUSS, _STIFF) if level[1] > level[0] else (Mixing.VOIGT, _SOFT)
     )
     inverse_contrast = min(level) / max(level)
     part = 1.0 / (1.0 + (half * inverse_contrast) ** exponent)
     if part < _LEAST:
-        return {Mixing.LAMINATE: 1.0}
+        return laminate_alone
     if part > 1 - _LEAST:
         return {rule: 1.0}
     return {Mixing.LAMINATE: 1.0 - part, rule: part}
@@ -88,26 +95,48 @@ def jumps(rule: Mixing, normal: Array, size: int) -> Array:
     return np.tile(basis[:, IN_PLANE] if dimension == 2 else basis, (count, 1, 1))
 
 
-def pairs(image: PhaseImage, cut: CutVoxels) -> list[tuple[int, int, NDArray[np.intp]]]:
-    """Pairs of phases that share voxels, and which of the cut voxels are theirs."""
-    first = image.phases.ravel()[cut.voxel].astype(np.int64)
-    code = first * len(image.names) + cut.phase
-    return [
-        (int(pair) // len(image.names), int(pair) % len(image.names), np.flatnonzero(code == pair))
-        for pair in np.unique(code)
-    ]
+class Part(NamedTuple):
+    """Cut voxels of one pair of phases, and the part of each that follows one rule.
+
+    Attributes:
+        first: Number of the voxels' first phase.
+        second: Number of their second phase.
+        rule: How strains mix in this part.
+        weight: Part of the voxel, from 0 to 1.
+        members: Which of the image's cut voxels these are, (m,).
+    """
+
+    first: int
+    second: int
+    rule: Mixing
+    weight: float
+    members: NDArray[np.intp]
 
 
-def mixture_of(
-    image: PhaseImage, phase_stiffness: Array, first: int, second: int, rule: Mixing | None = None
-) -> dict[Mixing, float]:
-    """The mixture for two phases of an image by their stiffnesses, (P, s, s), or the given rule."""
-    if rule is not None:
-        return {rule: 1.0}
-    matrix = None
-    if image.matrix is not None:
-        matrix = {first: 0, second: 1}.get(image.names.index(image.matrix))
-    return mixture(phase_stiffness[first], phase_stiffness[second], matrix)
+def parts(image: PhaseImage, phase_stiffness: Array, rule: Mixing | None = None) -> list[Part]:
+    """All parts of the cut voxels of an image.
+
+    Args:
+        image: The image.
+        phase_stiffness: Stiffness (or conductivity) of every phase, (P, s, s).
+        rule: Of all cut voxels; if not given, each pair of phases has the mixture that suits.
+    """
+    cut, count = image.cut, len(image.names)
+    if cut is None:
+        return []
+    matrix = None if image.matrix is None else image.names.index(image.matrix)
+    pair = image.phases.ravel()[cut.voxel].astype(np.int64) * count + cut.phase
+    result = []
+    for code in np.unique(pair):
+        first, second = divmod(int(code), count)
+        if rule is None:
+            surrounding = None if matrix is None else {first: 0, second: 1}.get(matrix)
+            mixed = mixture(phase_stiffness[first], phase_stiffness[second], surrounding)
+        else:
+            mixed = {rule: 1.0}
+        members = np.flatnonzero(pair == code)
+        result += [Part(first, second, each, weight, members) for each, weight in mixed.items()]
+    return result
 
 
 def voxel_stiffness(
@@ -118,7 +147,7 @@ def voxel_stiffness(
     Args:
         image: The image.
         phase_stiffness: Stiffness (or conductivity) of every phase, (P, s, s).
-        rule: Of all cut voxels; if not given, each pair of phases has the mixture that suits.
+        rule: Of all cut voxels, see `parts`.
 
     Returns:
         Stiffnesses, (P + cut voxels, s, s), and rows, (voxels,).
@@ -131,15 +160,15 @@ def voxel_stiffness(
     index[cut.voxel] = count + np.arange(cut.voxel.size, dtype=np.int32)
     table = np.zeros((count + cut.voxel.size, size, size))
     table[:count] = phase_stiffness
-    for first, second, members in pairs(image, cut):
-        parts = mixture_of(image, phase_stiffness, first, second, rule)
-        for start in range(0, members.size, _CHUNK):
-            chunk = members[start : start + _CHUNK]
-            for each, part in parts.items():
-                table[count + chunk] += part * laminate(
-                    phase_stiffness[first],
-                    phase_stiffness[second],
-                    1.0 - cut.share[chunk],
-                    jumps(each, cut.normal[chunk], size),
-                )
+    for part in parts(image, phase_stiffness, rule):
+        if not phase_stiffness[[part.first, part.second]].any():
+            continue  # two voids
+        for start in range(0, part.members.size, _CHUNK):
+            chunk = part.members[start : start + _CHUNK]
+            table[count + chunk] += part.weight * laminate(
+                phase_stiffness[part.first],
+                phase_stiffness[part.second],
+                1.0 - cut.share[chunk],
+                jumps(part.rule, cut.normal[chunk], size),
+            )
     return table, index

@@ -23,7 +23,7 @@ class Members:
         member_phase: Phase number of every member, (members,).
         weight: Volume fractions of the members, (members,).
         dimension: 2 or 3.
-        leading: What else a point remembers, at the start of its row.
+        *leading: What else a point remembers, at the start of its row.
 
     Raises:
         ValueError: If laws are missing or belong to no phase.
@@ -36,7 +36,7 @@ class Members:
         member_phase: NDArray[np.integer],
         weight: Array,
         dimension: int,
-        leading: Field,
+        *leading: Field,
     ) -> None:
         if set(laws) != set(phases):
             raise ValueError(
@@ -62,15 +62,14 @@ class Members:
             Record(phase, int(count), law.fields(dimension))
             for (phase, law), count in zip(self.laws.items(), counts, strict=True)
         ]
-        self._layout: list[Field | Record] = [leading, *means]
+        self._layout: list[Field | Record] = [*leading, *means]
         self._layout += [record for record in records if record.fields]
-        self.mean_start = leading.size
         widths = np.array([record.width for record in records], dtype=np.int64)
         order = np.argsort(self.phase, kind="stable")
         ends = np.cumsum(widths[self.phase[order]])
         starts = np.empty(self.phase.size, dtype=np.int64)
         starts[order] = ends - widths[self.phase[order]]
-        starts += leading.size + sum(field.size for field in means)
+        starts += sum(field.size for field in (*leading, *means))
 
         constants = [law.parameters(dimension) for law in ordered]
         self.compiled = (
