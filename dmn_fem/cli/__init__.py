@@ -11,7 +11,7 @@ import typer
 
 from dmn_fem import __version__
 from dmn_fem.cli._console import WorkFailed
-from dmn_fem.cli._data import microstructure, sample_image
+from dmn_fem.cli._data import microstructure, sample_data, samples_info
 from dmn_fem.cli._online import info, plot, point, stiffness
 from dmn_fem.cli._training import build, train, transfer
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     help="Deep material networks: from a microstructure to a constitutive law.",
 )
 app.command()(microstructure)
-app.command("sample")(sample_image)
+app.command("sample")(sample_data)
 app.command()(train)
 app.command()(transfer)
 app.command()(build)
@@ -34,6 +34,9 @@ app.add_typer(database_app, name="database")
 database_app.command()(info)
 database_app.command()(stiffness)
 database_app.command()(plot)
+samples_app = typer.Typer(help="Look into a training set.")
+app.add_typer(samples_app, name="samples")
+samples_app.command("info")(samples_info)
 app.command()(point)
 
 # UsageError of click, or of the copy of click inside newer versions of typer.
@@ -51,6 +54,7 @@ def _without_verb(
         print(context.get_help())
 
 
+@samples_app.callback(invoke_without_command=True)
 @database_app.callback(invoke_without_command=True)
 def _without_question(context: typer.Context) -> None:
     if context.invoked_subcommand is None:

@@ -1,28 +1,41 @@
 """What a phase image answers: full-field homogenisation, bounds, and training sets."""
 
+from dmn_fem.homogenization._budget import BudgetSettings, ErrorBudget, Spread
+from dmn_fem.homogenization._campaign import CampaignError
 from dmn_fem.homogenization._draw import draw_phase_stiffness
 from dmn_fem.homogenization._elastic import EffectiveStiffness, effective_stiffness, homogenize
+from dmn_fem.homogenization._executors import Workers, start_processes, start_ranks
 from dmn_fem.homogenization._full_field import LinearSolution, SpectralGrid, solve_linear
 from dmn_fem.homogenization._mixing import Mixing
+from dmn_fem.homogenization._recipe import DataRecipe, sample_family
 from dmn_fem.homogenization._sampling import sample
 from dmn_fem.homogenization._training_set import TrainingSet
 from dmn_fem.homogenization._unit_cell import UnitCellLaw
 from dmn_fem.homogenization.bounds import Moduli, hashin_shtrikman, reuss, voigt
 
 __all__ = [
+    "BudgetSettings",
+    "CampaignError",
+    "DataRecipe",
     "EffectiveStiffness",
+    "ErrorBudget",
     "LinearSolution",
     "Mixing",
     "Moduli",
     "SpectralGrid",
+    "Spread",
     "TrainingSet",
     "UnitCellLaw",
+    "Workers",
     "draw_phase_stiffness",
     "effective_stiffness",
     "hashin_shtrikman",
     "homogenize",
     "reuss",
     "sample",
+    "sample_family",
     "solve_linear",
+    "start_processes",
+    "start_ranks",
     "voigt",
 ]

@@ -1,8 +1,9 @@
-"""The journal of an unfinished campaign: results in the order of their samples, safe from a kill.
+"""The journal of an unfinished training set: results as they come, safe from a kill.
 
-A line of JSON with the recipe, then one record a sample with its checksum. Records are appended: a
-kill leaves at most the last one half written, and that one is dropped when the campaign goes on.
-One campaign at a time holds the journal; the system frees it when that one ends, however it ends.
+A line of JSON with what determines the results, then one record a result with its checksum. Records
+are appended: a kill leaves at most the last one half written, and that one is dropped when the
+campaign goes on. One campaign at a time holds the journal; the system frees it when that one ends,
+however it ends.
 """
 
 import fcntl
@@ -10,12 +11,14 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dmn_fem.homogenization._elastic import EffectiveStiffness
+
+type Key = tuple[str, int]
+"""Under which conditions, and the number of the sample."""
 
 
 class Journal:
@@ -23,29 +26,29 @@ class Journal:
 
     Args:
         path: The file; it is made if there is none.
-        recipe: All that determines the results.
+        identity: All that determines the result of a key.
         size: Components of a strain, S.
 
     Raises:
-        ValueError: If the file is no journal, has another recipe, or belongs to a campaign that is
-            running; it is left as it is.
+        ValueError: If the file is no journal, has another identity, or belongs to a campaign that
+            is running; it is left as it is.
     """
 
-    def __init__(self, path: Path, recipe: dict[str, Any], size: int) -> None:
+    def __init__(self, path: Path, identity: dict[str, Any], size: int) -> None:
         self.path = path
         self._dtype = np.dtype(
-            [("stiffness", "<f8", (size, size)), ("iterations", "<i8", size), ("residual", "<f8")]
+            [
+                ("variant", "S24"),
+                ("sample", "<i8"),
+                ("stiffness", "<f8", (size, size)),
+                ("iterations", "<i8", size),
+                ("residual", "<f8"),
+            ]
         )
-        if not path.exists():
-            # A journal appears with its whole first line, or not at all.
-            partial = path.with_name(path.name + ".partial")
-            partial.write_bytes(json.dumps(recipe).encode() + b"\n")
-            os.replace(partial, path)
-        self._file = path.open("r+b", buffering=0)
+        self._file = _hold(path)
         try:
-            self._hold()
-            refuse_other_recipe(path, self._read_recipe(), recipe)
-        except ValueError:
+            self._start(identity)
+        except BaseException:
             self.close()
             raise
 
@@ -57,7 +60,7 @@ class Journal:
         """Delete the file: its results are elsewhere."""
         self.path.unlink(missing_ok=True)
 
-    def records(self) -> NDArray[np.void]:
+    def results(self) -> dict[Key, EffectiveStiffness]:
         """The whole records; a damaged one and all behind it are dropped from the file."""
         self._file.seek(0)
         header, _, content = self._file.read().partition(b"\n")
@@ -67,14 +70,32 @@ class Journal:
             whole += length + 4
         self._file.truncate(len(header) + 1 + whole)
         parts = [content[i : i + length] for i in range(0, whole, length + 4)]
-        return np.frombuffer(b"".join(parts), dtype=self._dtype)
+        return {
+            (str(each["variant"], "ascii"), int(each["sample"])): EffectiveStiffness(
+                each["stiffness"], each["iterations"], float(each["residual"])
+            )
+            for each in np.frombuffer(b"".join(parts), dtype=self._dtype)
+        }
 
-    def append(self, result: EffectiveStiffness) -> None:
-        """Add the record of the next sample."""
-        values = (result.stiffness, result.iterations, result.residual)
+    def append(self, key: Key, result: EffectiveStiffness) -> None:
+        """Add a record.
+
+        Raises:
+            OSError: If it cannot be written, as on a full disk; the records before it stay.
+        """
+        values = (*key, result.stiffness, result.iterations, result.residual)
         record = np.array(values, dtype=self._dtype).tobytes()
-        self._file.seek(0, os.SEEK_END)
-        self._file.write(record + zlib.crc32(record).to_bytes(4, "little"))
+        self._write(record + zlib.crc32(record).to_bytes(4, "little"))
+
+    def _write(self, block: bytes) -> None:
+        """Append all of it or nothing."""
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while block:  # a disk that runs full takes a part first
+                block = block[self._file.write(block) :]
+        except OSError as error:
+            self._file.truncate(end)
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def _is_whole(self, block: bytes) -> bool:
         record, checksum = block[:-4], block[-4:]
@@ -83,20 +104,42 @@ class Journal:
             and zlib.crc32(record).to_bytes(4, "little") == checksum
         )
 
-    def _hold(self) -> None:
+    def _start(self, identity: dict[str, Any]) -> None:
+        """Write the first line, or compare it."""
+        line = json.dumps(identity).encode() + b"\n"
+        content = self._file.read()
+        if len(content) < len(line) and line.startswith(content):
+            # New, or its campaign was killed in the first line.
+            self._file.truncate(0)
+            self._write(line)
+            return
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(f"{self.path} belongs to a campaign that is running") from error
-
-    def _read_recipe(self) -> dict[str, Any]:
-        try:
-            recipe = json.loads(self._file.read().partition(b"\n")[0])
+            found = json.loads(content.partition(b"\n")[0])
         except ValueError as error:
             raise ValueError(f"{self.path} is no journal of a campaign: {error}") from error
-        if not isinstance(recipe, dict):
+        if not isinstance(found, dict):
             raise ValueError(f"{self.path} is no journal of a campaign: it starts with no recipe")
-        return recipe
+        refuse_other_recipe(self.path, found, identity)
+
+
+def _hold(path: Path) -> BinaryIO:
+    """Open a file, or make it, for this process alone.
+
+    Raises:
+        ValueError: If another process holds it.
+    """
+    while True:
+        file = path.open("a+b", buffering=0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.close()
+            raise ValueError(f"{path} belongs to a campaign that is running") from error
+        if os.fstat(file.fileno()).st_nlink:
+            file.seek(0)
+            return file
+        # Its campaign ended, and removed it, between our opening and our holding it.
+        file.close()
 
 
 def refuse_other_recipe(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -1,24 +1,31 @@
 """Training sets: what a network learns from, and the HDF5 file that keeps it.
 
+The file starts with a line that names the format and holds the SHA-256 of all behind it: not a bit
+of a set changes unnoticed. HDF5 skips it as a user block.
+
 h5py is imported where a file is touched: its HDF5 and that of a conda or Debian DOLFINx may clash,
 and the unit cell of this room runs beside DOLFINx.
 """
 
+import hashlib
+import io
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dmn_fem.microstructure import PhaseImage
+from dmn_fem._files import write_atomically
+from dmn_fem.homogenization._budget import ErrorBudget
+from dmn_fem.microstructure import CutVoxels, PhaseImage
 from dmn_fem.notation import Array
 
 FORMAT = "dmn-fem/samples"
-VERSION = 1
+VERSION = 2
+_HEADER = 512  # bytes: the least user block of HDF5
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,10 @@ class TrainingSet:
         residual: Largest relative residual of the load cases, (n,).
         descriptors: What describes the microstructure, by name (``volume_fraction``, ...).
         recipe: All that determines the set, as JSON knows it.
+        error_budget: How far the stiffnesses can be trusted, if that was computed.
+
+    Raises:
+        ValueError: If shapes do not match.
     """
 
     image: PhaseImage
@@ -44,6 +55,19 @@ class TrainingSet:
     residual: Array
     descriptors: dict[str, float]
     recipe: dict[str, Any]
+    error_budget: ErrorBudget | None = None
+
+    def __post_init__(self) -> None:
+        count, size = self.residual.size, 3 if self.dimension == 2 else 6
+        expected = {
+            "phase_stiffness": (count, len(self.phases), size, size),
+            "stiffness": (count, size, size),
+            "iterations": (count, size),
+            "residual": (count,),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
 
     @property
     def dimension(self) -> int:
@@ -64,21 +88,30 @@ class TrainingSet:
         """Write the set to an HDF5 file, complete or not at all."""
         import h5py
 
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        with h5py.File(partial, "w") as file:
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w", userblock_size=_HEADER) as file:
             file.attrs["format"] = FORMAT
             file.attrs["format_version"] = VERSION
             file.attrs["dimension"] = self.dimension
             file.attrs["phases"] = json.dumps(self.phases)
             file.attrs["descriptors"] = json.dumps(self.descriptors)
             file.attrs["recipe"] = json.dumps(self.recipe)
-            file["phase_stiffness"] = self.phase_stiffness
-            file["stiffness"] = self.stiffness
-            file["iterations"] = self.iterations
-            file["residual"] = self.residual
-            file["phase_image"] = self.image.phases
-        os.replace(partial, path)
+            for name in ("phase_stiffness", "stiffness", "iterations", "residual"):
+                file[name] = getattr(self, name)
+            image = file.create_group("image")
+            image.attrs["matrix"] = json.dumps(self.image.matrix)
+            image["phases"] = self.image.phases
+            if self.image.cut is not None:
+                for key, values in vars(self.image.cut).items():
+                    image[f"cut/{key}"] = values
+            if self.error_budget is not None:
+                budget = file.create_group("error_budget")
+                budget.attrs["summary"] = json.dumps(self.error_budget.summary())
+                budget["sample"] = self.error_budget.sample
+                for key, values in sorted(self.error_budget.variants.items()):
+                    budget[f"stiffness/{key}"] = values
+        content = buffer.getvalue()[_HEADER:]
+        write_atomically(path, _header(content) + content)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -86,56 +119,64 @@ class TrainingSet:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If the file is truncated, foreign, of a newer version or inconsistent.
+            ValueError: If the file is damaged, foreign or of another version.
         """
         import h5py
 
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no training set {path}")
-        try:
-            with h5py.File(path, "r") as file:
-                _refuse_other_format(path, file.attrs)
-                names = tuple(json.loads(file.attrs["phases"]))
-                loaded = cls(
-                    PhaseImage(file["phase_image"][()], names),
-                    file["phase_stiffness"][()],
-                    file["stiffness"][()],
-                    file["iterations"][()],
-                    file["residual"][()],
-                    json.loads(file.attrs["descriptors"]),
-                    json.loads(file.attrs["recipe"]),
+        content = path.read_bytes()
+        _refuse(path, content)
+        with h5py.File(io.BytesIO(content), "r") as file:
+            attributes = {
+                key: json.loads(file.attrs[key]) for key in ("phases", "descriptors", "recipe")
+            }
+            image, cut, budget = file["image"], None, None
+            if "cut" in image:
+                cut = CutVoxels(*(image["cut"][each.name][()] for each in fields(CutVoxels)))
+            matrix = json.loads(image.attrs["matrix"])
+            arrays = {
+                key: file[key][()]
+                for key in ("phase_stiffness", "stiffness", "iterations", "residual")
+            }
+            if "error_budget" in file:
+                sample, variants = (file["error_budget"][key] for key in ("sample", "stiffness"))
+                budget = ErrorBudget(
+                    sample[()],
+                    arrays["stiffness"][sample[()]],
+                    {key: values[()] for key, values in variants.items()},
                 )
-        except OSError as error:
-            raise ValueError(f"{path} is truncated or no HDF5 file: {error}") from error
-        except KeyError as error:
-            raise ValueError(f"{path} is an incomplete training set: {error}") from error
-        loaded._check(path)
-        return loaded
-
-    def _check(self, path: Path) -> None:
-        count, size = self.residual.size, 3 if self.dimension == 2 else 6
-        expected = {
-            "phase_stiffness": (count, len(self.phases), size, size),
-            "stiffness": (count, size, size),
-            "iterations": (count, size),
-            "residual": (count,),
-        }
-        for name, shape in expected.items():
-            if getattr(self, name).shape != shape:
-                raise ValueError(
-                    f"{path}: {name} has shape {getattr(self, name).shape}; it must be {shape}"
-                )
+            return cls(
+                PhaseImage(image["phases"][()], tuple(attributes["phases"]), cut, matrix),
+                **arrays,
+                descriptors=attributes["descriptors"],
+                recipe=attributes["recipe"],
+                error_budget=budget,
+            )
 
 
-def _refuse_other_format(path: Path, attributes: Mapping[str, Any]) -> None:
-    if attributes.get("format") != FORMAT:
+def _header(content: bytes) -> bytes:
+    """The bytes in front of an HDF5 file."""
+    line = f"{FORMAT} {VERSION} sha256 {hashlib.sha256(content).hexdigest()}\n"
+    return line.encode().ljust(_HEADER, b"\0")
+
+
+def _refuse(path: Path, content: bytes) -> None:
+    """Say what is wrong with the bytes of a file, if anything is."""
+    start = f"{FORMAT} ".encode()
+    if not content.startswith(start):
         raise ValueError(
-            f"{path} is no training set: its format is {attributes.get('format')!r}, "
-            f"it must be {FORMAT!r}"
+            f"{path} is damaged or no training set: it starts with no {FORMAT!r} (a set of format "
+            "version 1 must be made again)"
         )
-    if attributes["format_version"] != VERSION:
+    version = content[len(start) : _HEADER].partition(b" ")[0].decode(errors="replace")
+    if version.isdecimal() and version != str(VERSION):
         raise ValueError(
-            f"{path} has format version {attributes['format_version']}; "
-            f"this dmn-fem reads version {VERSION}"
+            f"{path} has format version {version}; this dmn-fem reads version {VERSION}"
+        )
+    if content[:_HEADER] != _header(content[_HEADER:]):
+        raise ValueError(
+            f"{path} is damaged or truncated: it is not what its checksum tells; remove it, and "
+            "the same call makes it again"
         )

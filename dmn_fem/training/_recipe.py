@@ -3,7 +3,6 @@
 import hashlib
 import os
 import platform
-import tomllib
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dmn_fem.database import Database, Descriptor
-from dmn_fem.homogenization import TrainingSet, sample
-from dmn_fem.microstructure import ParticleCell, PhaseImage
+from dmn_fem.homogenization import DataRecipe, sample_family, start_processes
 from dmn_fem.network import Network
 from dmn_fem.training._fit import Fit, Progress, Settings, fit_best
 from dmn_fem.training._samples import Samples
@@ -24,26 +22,14 @@ from dmn_fem.training._transfer import transfer_chain
 StageProgress = Callable[[str, int, int], None]
 """Told what is being made, how much of it is done, and of how much."""
 
-type Fraction = Annotated[float, Field(gt=0, lt=1)]
 type Count = Annotated[int, Field(ge=1)]
 type Seed = Annotated[int, Field(ge=0)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Sampling(_Table):
-    """Samples at every volume fraction; the last `held_out` are not trained on."""
-
-    count: Count
-    held_out: Count
-    seed: Seed
-    tolerance: Annotated[float, Field(gt=0, lt=1)]
-
-
-class Training(_Table):
+class Training(BaseModel):
     """Leaves, seeds of the starts at the first fraction, and L-BFGS iterations."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     leaves: Annotated[int, Field(ge=2)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
@@ -51,50 +37,23 @@ class Training(_Table):
     transfer_iterations: Count
 
 
-class Recipe(_Table):
+class Recipe(DataRecipe):
     """A family of networks over the volume fraction.
 
     The network of the first fraction is the best of several random starts; each further one is
-    trained from the one before.
+    trained from the one before. The last `samples.held_out` samples are not trained on.
     """
 
-    name: Annotated[str, Field(pattern=r"^\w+$")]
     dimension: Literal[2, 3]
-    phases: tuple[str, str]
-    volume_fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)]
-    microstructure: ParticleCell
-    samples: Sampling
     network: Training
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if not (np.diff(self.volume_fractions) > 0).all():
-            raise ValueError("volume_fractions must be strictly increasing: the dilute end first")
-        if self.dimension != self.microstructure.dimension:
-            kind = self.microstructure.generator
-            raise ValueError(f"{kind} are not of dimension {self.dimension}")
-        if self.samples.held_out >= self.samples.count:
-            raise ValueError("samples.held_out must be less than samples.count")
-        if len(set(self.phases)) != len(self.phases):
+    def _networks_fit_together(self) -> Self:
+        if not 0 < self.samples.held_out < self.samples.count:
+            raise ValueError("samples.held_out must be at least 1 and less than samples.count")
+        if len(self.phases) != 2:
             raise ValueError("phases must have two names")
         return self
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a TOML file.
-
-        Raises:
-            FileNotFoundError: If there is none.
-            ValueError: If it is no TOML, or a key is missing, unknown or out of range.
-        """
-        try:
-            return cls.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "recipe"
-            raise ValueError(f"{path}: {where}: {first['msg']}") from None
-        except ValueError as error:
-            raise ValueError(f"{path}: no TOML file: {error}") from None
 
 
 def _silent(stage: str, done: int, count: int) -> None:
@@ -132,8 +91,11 @@ def build(
         if database.provenance.get("recipe") != plan.model_dump(mode="json"):
             raise ValueError(f"{path}: made from another recipe; delete it or build elsewhere")
         return database
-    files = {fraction: directory / f"samples_{fraction:g}.h5" for fraction in plan.volume_fractions}
-    sets = [_samples(plan, fraction, file, processes, progress) for fraction, file in files.items()]
+    files = plan.files(directory)
+    with start_processes(processes) as workers:
+        sets = sample_family(
+            plan, directory, workers, lambda _, done, count: progress("samples", done, count)
+        )
     targets = [Samples.of(each).split(plan.samples.held_out) for each in sets]
     best, starts = _first(plan, targets[0], directory, processes, progress)
 
@@ -172,26 +134,6 @@ def build(
     )
     database.save(path)
     return database
-
-
-def _samples(
-    plan: Recipe, fraction: float, file: Path, processes: int, progress: StageProgress
-) -> TrainingSet:
-    """The training set of one volume fraction, and its phase image beside it."""
-    # Made anew at every call, so that samples of another cell are refused.
-    image = PhaseImage(plan.microstructure.image(fraction).phases, plan.phases)
-    training_set = sample(
-        image,
-        file,
-        plan.samples.count,
-        plan.samples.seed,
-        plan.samples.tolerance,
-        processes,
-        {"volume_fraction": fraction},
-        lambda done, count: progress(f"samples at {fraction:g}", done, count),
-    )
-    image.save(file.with_name(f"image_{fraction:g}.npz"))
-    return training_set
 
 
 def _first(

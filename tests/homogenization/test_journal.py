@@ -1,6 +1,10 @@
 """The journal of a campaign, and what is left of it after accidents."""
 
+import fcntl
 import json
+import os
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +14,23 @@ import pytest
 from dmn_fem.homogenization import EffectiveStiffness
 from dmn_fem.homogenization._journal import Journal
 
-RECIPE = {"seed": 1, "count": 3}
+IDENTITY = {"seed": 1}
+KEYS = [("image", 0), ("image", 2), ("realisation_10", 7)]
+FULL = """
+import resource, sys
+import numpy as np
+from pathlib import Path
+from dmn_fem.homogenization import EffectiveStiffness
+from dmn_fem.homogenization._journal import Journal
+path = Path(sys.argv[1])
+journal = Journal(path, {"seed": 1}, 3)
+limit = path.stat().st_size + 50
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    journal.append(("image", 9), EffectiveStiffness(np.eye(3), np.zeros(3, int), 0.0))
+except OSError as error:
+    print(error)
+"""
 
 
 def result(number: int) -> EffectiveStiffness:
@@ -20,67 +40,93 @@ def result(number: int) -> EffectiveStiffness:
 @pytest.fixture
 def journal(tmp_path) -> Path:
     path = tmp_path / "journal"
-    with closing(Journal(path, RECIPE, 3)) as journal:
-        for number in range(3):
-            journal.append(result(number))
+    with closing(Journal(path, IDENTITY, 3)) as journal:
+        for number, key in enumerate(KEYS):
+            journal.append(key, result(number))
     return path
 
 
 def test_keeps_what_it_was_given(journal: Path) -> None:
-    with closing(Journal(journal, RECIPE, 3)) as opened:
-        records = opened.records()
-    for number in range(3):
-        np.testing.assert_array_equal(records["stiffness"][number], number + 0.5)
-        np.testing.assert_array_equal(records["iterations"][number], number)
-    np.testing.assert_array_equal(records["residual"], [0, 1e-5, 2e-5])
+    with closing(Journal(journal, IDENTITY, 3)) as opened:
+        results = opened.results()
+    assert list(results) == KEYS
+    for number, found in enumerate(results.values()):
+        np.testing.assert_array_equal(found.stiffness, number + 0.5)
+        np.testing.assert_array_equal(found.iterations, number)
+        assert found.residual == 1e-5 * number
 
 
 def test_survives_a_kill_at_any_byte(journal: Path) -> None:
     whole = journal.read_bytes()
     start = whole.index(b"\n") + 1
-    length = (len(whole) - start) // 3
-    for end in range(start, len(whole)):
+    length = (len(whole) - start) // len(KEYS)
+    for end in range(len(whole)):
         journal.write_bytes(whole[:end])
-        with closing(Journal(journal, RECIPE, 3)) as resumed:
-            done = len(resumed.records())
-            assert done == (end - start) // length
-            for number in range(done, 3):
-                resumed.append(result(number))
+        with closing(Journal(journal, IDENTITY, 3)) as resumed:
+            done = len(resumed.results())
+            assert done == max(end - start, 0) // length
+            for number in range(done, len(KEYS)):
+                resumed.append(KEYS[number], result(number))
         assert journal.read_bytes() == whole
+
+
+def test_full_disk_leaves_no_half_record(journal: Path) -> None:
+    before = journal.read_bytes()
+    command = [sys.executable, "-c", FULL, str(journal)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said == f"[Errno 27] File too large: '{journal}'\n"
+    assert journal.read_bytes() == before
 
 
 def test_drops_a_damaged_record_and_what_follows(journal: Path) -> None:
     content = bytearray(journal.read_bytes())
     start = content.index(b"\n") + 1
-    length = (len(content) - start) // 3
+    length = (len(content) - start) // len(KEYS)
     content[start + length + 20] ^= 1
     journal.write_bytes(content)
-    with closing(Journal(journal, RECIPE, 3)) as opened:
-        assert len(opened.records()) == 1
+    with closing(Journal(journal, IDENTITY, 3)) as opened:
+        assert list(opened.results()) == KEYS[:1]
     assert journal.stat().st_size == start + length
 
 
-@pytest.mark.parametrize("content", [b"", b"no json\n", b"\xff\xfe\n", b"[1]\n"])
+@pytest.mark.parametrize("content", [b"no json", b"no json\n", b"\xff\xfe\n", b"[1]\n"])
 def test_foreign_file_is_refused_and_left_alone(tmp_path, content: bytes) -> None:
     path = tmp_path / "journal"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="is no journal of a campaign"):
-        Journal(path, RECIPE, 3)
+        Journal(path, IDENTITY, 3)
     assert path.read_bytes() == content
 
 
 def test_other_recipe_is_refused_and_left_alone(journal: Path) -> None:
     content = journal.read_bytes()
     with pytest.raises(ValueError, match=r"another recipe \(seed is 1 there, 2 here\)"):
-        Journal(journal, RECIPE | {"seed": 2}, 3)
+        Journal(journal, {"seed": 2}, 3)
     assert journal.read_bytes() == content
-    assert json.loads(content.splitlines()[0]) == RECIPE
+    assert json.loads(content.splitlines()[0]) == IDENTITY
 
 
 def test_one_campaign_at_a_time(journal: Path) -> None:
     with (
-        closing(Journal(journal, RECIPE, 3)),
+        closing(Journal(journal, IDENTITY, 3)),
         pytest.raises(ValueError, match="belongs to a campaign that is running"),
     ):
-        Journal(journal, RECIPE, 3)
-    Journal(journal, RECIPE, 3).close()
+        Journal(journal, IDENTITY, 3)
+    Journal(journal, IDENTITY, 3).close()
+
+
+def test_journal_removed_while_it_was_opened_is_made_again(journal: Path, monkeypatch) -> None:
+    """Another campaign ends between the opening and the holding."""
+    lock = fcntl.flock
+
+    def end_of_the_other(file, operation) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        os.unlink(journal)
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", end_of_the_other)
+    with closing(Journal(journal, IDENTITY, 3)) as opened:
+        assert not opened.results()
+        opened.append(KEYS[0], result(0))
+    with closing(Journal(journal, IDENTITY, 3)) as opened:
+        assert list(opened.results()) == KEYS[:1]

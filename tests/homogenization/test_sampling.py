@@ -1,169 +1,161 @@
-"""Campaigns: what they make, and that nothing is lost when they are killed."""
+"""Training sets of one image: what they hold, how they grow, and what is refused."""
 
 import os
-import signal
 import subprocess
 import sys
-import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dmn_fem.homogenization import TrainingSet, draw_phase_stiffness, homogenize, sample
+from dmn_fem.homogenization import (
+    BudgetSettings,
+    TrainingSet,
+    draw_phase_stiffness,
+    homogenize,
+    sample,
+)
 from dmn_fem.microstructure import PhaseImage, discs, laminate
 
-COUNT, SEED = 60, 3
-CAMPAIGN = textwrap.dedent(
-    """
-    import sys
-    import time
-
-    from dmn_fem.homogenization import sample
-    from dmn_fem.microstructure import discs
-
-    path, processes, stop = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-
-
-    def wait_for_the_end(done: int, count: int) -> None:
-        print(done, flush=True)
-        if done == stop:
-            time.sleep(600)
-
-
-    if __name__ == "__main__":
-        image = discs(0.4, 5, 0).image(48)
-        sample(image, path, 60, 3, processes=processes, progress=wait_for_the_end)
-    """
-)
+COUNT, SEED = 10, 3
+BUDGET = BudgetSettings(samples=2, realisations=0)
 
 
 @pytest.fixture(scope="module")
 def image() -> PhaseImage:
-    return discs(0.4, 5, 0).image(48)
+    return discs(0.4, 5, 0).image(24)
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(image: PhaseImage, tmp_path_factory) -> Path:
+def finished(image: PhaseImage, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("campaign") / "samples.h5"
-    sample(image, path, COUNT, SEED)
+    sample(image, path, COUNT, SEED, budget=BUDGET)
     return path
 
 
-def is_running(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "samples.h5"
+    copy.write_bytes(finished.read_bytes())
+    return copy
 
 
-def run_until_killed(script: Path, path: Path, processes: int, done: int) -> None:
-    """Start a campaign, kill it outright after so many samples, and see its workers go."""
-    command = [sys.executable, str(script), str(path), str(processes), str(done)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as campaign:
-        assert campaign.stdout is not None
-        for line in campaign.stdout:
-            if int(line) == done:
-                break
-        children = Path(f"/proc/{campaign.pid}/task/{campaign.pid}/children").read_text().split()
-        campaign.send_signal(signal.SIGKILL)
-    assert campaign.returncode == -signal.SIGKILL
-    assert len(children) >= (processes if processes > 1 else 0)
-    patience = time.monotonic() + 60
-    while any(is_running(int(child)) for child in children):
-        assert time.monotonic() < patience, "workers outlive a killed campaign"
-        time.sleep(0.05)
-
-
-def test_samples_are_those_of_the_law_and_the_full_field(image, uninterrupted: Path) -> None:
-    training_set = TrainingSet.load(uninterrupted)
+def test_samples_are_those_of_the_law_and_the_full_field(image, finished: Path) -> None:
+    training_set = TrainingSet.load(finished)
     expected = draw_phase_stiffness(2, 2, COUNT, SEED)
     np.testing.assert_array_equal(training_set.phase_stiffness, expected)
-    np.testing.assert_array_equal(training_set.image.phases, image.phases)
+    assert training_set.image.digest == image.digest
     for number in (0, COUNT - 1):
         found = homogenize(image, expected[number])
         np.testing.assert_array_equal(training_set.stiffness[number], found.stiffness)
         np.testing.assert_array_equal(training_set.iterations[number], found.iterations)
     assert training_set.residual.max() <= 1e-4
     assert training_set.descriptors == {"volume_fraction": image.volume_fractions[1]}
-    assert [path.name for path in uninterrupted.parent.iterdir()] == ["samples.h5"]
+    assert [path.name for path in finished.parent.iterdir()] == ["samples.h5"]
 
 
-def test_killed_campaign_goes_on_to_the_same_bits(image, uninterrupted: Path, tmp_path) -> None:
-    script, path = tmp_path / "campaign.py", tmp_path / "samples.h5"
-    script.write_text(CAMPAIGN)
-    run_until_killed(script, path, 2, 5)
-    assert not path.exists()
-    run_until_killed(script, path, 1, 12)
-    journal = tmp_path / "samples.h5.journal"
-    with journal.open("ab") as file:
-        file.write(b"half a record")
-    reports: list[int] = []
-    sample(image, path, COUNT, SEED, progress=lambda done, count: reports.append(done))
-    assert reports == list(range(12, COUNT + 1))
-    assert path.read_bytes() == uninterrupted.read_bytes()
-    assert not journal.exists()
+def test_error_budget_of_an_image(image, finished: Path) -> None:
+    training_set = TrainingSet.load(finished)
+    budget = training_set.error_budget
+    assert budget is not None
+    assert budget.realisations is None
+    np.testing.assert_array_equal(budget.reference, training_set.stiffness[budget.sample])
+    for position, number in enumerate(budget.sample):
+        stiffness = training_set.phase_stiffness[number]
+        expected = {
+            "coarse": homogenize(image.coarsen(2), stiffness),
+            "tolerance": homogenize(image, stiffness, 1e-5),
+        }
+        assert set(budget.variants) == set(expected)
+        for name, result in expected.items():
+            np.testing.assert_array_equal(budget.variants[name][position], result.stiffness)
 
 
-def test_finished_campaign_computes_nothing(image, uninterrupted: Path, monkeypatch) -> None:
+def test_finished_set_computes_nothing(image, finished: Path, monkeypatch) -> None:
     def fail(*_: object) -> None:
         raise AssertionError("a finished campaign computes")
 
-    monkeypatch.setattr("dmn_fem.homogenization._sampling.homogenize", fail)
-    before = uninterrupted.read_bytes()
+    monkeypatch.setattr("dmn_fem.homogenization._campaign.homogenize", fail)
+    before = finished.stat()
     reports: list[tuple[int, int]] = []
     training_set = sample(
-        image, uninterrupted, COUNT, SEED, progress=lambda *report: reports.append(report)
+        image,
+        finished,
+        COUNT,
+        SEED,
+        budget=BUDGET,
+        progress=lambda _, *report: reports.append(report),
     )
-    assert reports == [(COUNT, COUNT)]
+    assert reports == [(COUNT + 4, COUNT + 4)]
     assert len(training_set.stiffness) == COUNT
-    assert uninterrupted.read_bytes() == before
+    assert finished.stat() == before
+    assert [path.name for path in finished.parent.iterdir()] == ["samples.h5"]
+
+
+def test_set_grows_by_its_new_samples_alone(image, copy: Path, tmp_path: Path) -> None:
+    reports: list[int] = []
+    budget = BudgetSettings(samples=2, realisations=0)
+    sample(image, copy, 13, SEED, budget=budget, progress=lambda _, done, __: reports.append(done))
+    assert reports == [14, 15, 16, 17]
+    sample(image, tmp_path / "at_once.h5", 13, SEED, budget=budget)
+    assert copy.read_bytes() == (tmp_path / "at_once.h5").read_bytes()
+
+
+def test_budget_grows_and_goes(image, copy: Path, finished: Path, tmp_path: Path) -> None:
+    reports: list[int] = []
+    larger = BudgetSettings(samples=3, realisations=0)
+    sample(
+        image, copy, COUNT, SEED, budget=larger, progress=lambda _, done, __: reports.append(done)
+    )
+    assert reports[0] > COUNT
+    sample(image, tmp_path / "at_once.h5", COUNT, SEED, budget=larger)
+    assert copy.read_bytes() == (tmp_path / "at_once.h5").read_bytes()
+    none = sample(image, copy, COUNT, SEED, budget=BudgetSettings(samples=0))
+    assert none.error_budget is None
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"seed": 4}, "seed is 3 there, 4 here"),
-        ({"count": 61}, "count is 60 there, 61 here"),
         ({"tolerance": 1e-3}, "tolerance is 0.0001 there, 0.001 here"),
         ({"descriptors": {"volume_fraction": 0.4}}, "descriptors is"),
-        ({"image": discs(0.4, 5, 1).image(48)}, "phase_image is"),
+        ({"image": discs(0.4, 5, 1).image(24)}, "another recipe"),
+        ({"count": COUNT - 1}, "holds 10 samples already, 9 are asked for"),
     ],
 )
-def test_file_of_another_recipe_is_left_alone(image, uninterrupted, change, message) -> None:
-    before = uninterrupted.read_bytes()
-    arguments = {"image": image, "path": uninterrupted, "count": COUNT, "seed": SEED} | change
-    with pytest.raises(ValueError, match=f"belongs to another recipe .{message}") as caught:
-        sample(**arguments)
+def test_file_of_another_recipe_is_left_alone(image, finished, change, message) -> None:
+    before = finished.read_bytes()
+    arguments = {"image": image, "path": finished, "count": COUNT, "seed": SEED} | change
+    with pytest.raises(ValueError, match=message) as caught:
+        sample(**arguments, budget=BUDGET)
     assert "\n" not in str(caught.value)
-    assert uninterrupted.read_bytes() == before
+    assert finished.read_bytes() == before
+    assert [path.name for path in finished.parent.iterdir()] == ["samples.h5"]
 
 
-def test_damaged_file_is_left_alone(image, uninterrupted: Path, tmp_path) -> None:
-    path = tmp_path / "samples.h5"
-    path.write_bytes(uninterrupted.read_bytes()[:1000])
-    with pytest.raises(ValueError, match="truncated or no HDF5 file"):
-        sample(image, path, COUNT, SEED)
-    assert path.stat().st_size == 1000
+def test_damaged_file_is_left_alone(image, copy: Path) -> None:
+    content = bytearray(copy.read_bytes())
+    content[-100] ^= 1
+    copy.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged or truncated"):
+        sample(image, copy, COUNT, SEED, budget=BUDGET)
+    assert copy.read_bytes() == content
 
 
-def test_three_phases_in_3d(tmp_path) -> None:
-    training_set = sample(laminate(3, 4, [0.25, 0.25, 0.5]), tmp_path / "layers.h5", 2, 0)
+def test_three_phases_in_3d_on_an_odd_grid(tmp_path) -> None:
+    image = laminate(3, 5, [0.2, 0.2, 0.6])
+    training_set = sample(image, tmp_path / "layers.h5", 2, 0)
     assert training_set.phase_stiffness.shape == (2, 3, 6, 6)
     assert training_set.stiffness.shape == (2, 6, 6)
-
-
-def test_no_processes_are_refused(image, tmp_path) -> None:
-    with pytest.raises(ValueError, match="processes is 0"):
-        sample(image, tmp_path / "samples.h5", 2, 0, processes=0)
-    assert not list(tmp_path.iterdir())
+    assert training_set.error_budget is not None
+    assert training_set.error_budget.discretisation is None
+    assert training_set.error_budget.tolerance.maximum < 1e-5
 
 
 def test_room_imports_neither_torch_nor_dolfinx() -> None:
     code = (
         "import sys; import dmn_fem.homogenization;"
-        "sys.exit(bool({'torch', 'dolfinx', 'petsc4py', 'h5py'} & set(sys.modules)))"
+        "sys.exit(bool({'torch', 'dolfinx', 'petsc4py', 'mpi4py', 'h5py'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0

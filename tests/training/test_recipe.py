@@ -30,6 +30,10 @@ held_out = 4
 seed = 0
 tolerance = 1e-3
 
+[error_budget]
+samples = 2
+realisations = 1
+
 [network]
 leaves = 8
 seeds = [3, 4]
@@ -57,8 +61,7 @@ def test_builds_a_database_once(tmp_path: Path, recipe: Path) -> None:
     directory = tmp_path / "work"
     database = build(recipe, directory, progress=lambda stage, *_: stages.append(stage))
     assert list(dict.fromkeys(stages)) == [
-        "samples at 0.2",
-        "samples at 0.3",
+        "samples",
         "network at 0.2, start 1",
         "network at 0.2, start 2",
         "network at 0.3",
@@ -95,7 +98,7 @@ def check_content(database: Database, directory: Path) -> None:
         assert found == pytest.approx(made["errors"][f"{value}"]["held_out"]["stiffness"]["mean"])
 
 
-@pytest.mark.parametrize("stage", ["samples at 0.3", "network at 0.2, start 2", "network at 0.3"])
+@pytest.mark.parametrize("stage", ["samples", "network at 0.2, start 2", "network at 0.3"])
 def test_killed_build_goes_on_to_the_same_networks(
     tmp_path: Path, recipe: Path, stage: str
 ) -> None:
@@ -136,9 +139,9 @@ FAULTS = [
     ("leaves = 8", "leaves = 8\nlayers = 3", "network.layers: Extra inputs"),
     ("[0.2, 0.3]", "[0.3, 0.2]", "strictly increasing"),
     ("[0.2, 0.3]", "[0.2, 1.3]", "volume_fractions.1: .* less than 1"),
-    ("held_out = 4", "held_out = 12", "held_out must be less"),
+    ("held_out = 4", "held_out = 12", "held_out must be at least 1 and less"),
     ("dimension = 2", "dimension = 3", "discs are not of dimension 3"),
-    ('"grain"]', '"binder"]', "phases must have two names"),
+    ('"grain"]', '"binder"]', "phases must have distinct names"),
     ('"small"', '"a/b"', "name: "),
     ("dimension = 2", "dimension =", "no TOML file"),
 ]

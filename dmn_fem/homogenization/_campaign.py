@@ -1,0 +1,294 @@
+"""Campaigns: the training sets of a family, computed sample by sample, whatever comes in between.
+
+Every result goes to a journal beside its training set as it comes, so that a killed campaign goes
+on where it was; the training set itself appears whole, when the last of its results is there. What
+a result is depends on its key alone, not on who computes it, when, or in which order.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dmn_fem.homogenization._budget import TIGHTER, BudgetSettings, ErrorBudget
+from dmn_fem.homogenization._draw import draw_phase_stiffness
+from dmn_fem.homogenization._elastic import EffectiveStiffness, homogenize
+from dmn_fem.homogenization._executors import Workers
+from dmn_fem.homogenization._journal import Journal, Key, refuse_other_recipe
+from dmn_fem.homogenization._training_set import TrainingSet
+from dmn_fem.microstructure import PhaseImage
+from dmn_fem.notation import Array
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being computed, how many results of the campaign there are, and of how many."""
+
+_ITSELF = "image"
+_GROWS = "count", "error_budget"  # parts of a recipe that a finished set may be asked more of
+
+
+class CampaignError(RuntimeError):
+    """A campaign could not go on; what it had is kept."""
+
+
+def silent(what: str, done: int, count: int) -> None:
+    """Progress that nobody wants to see."""
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """What a training set is to hold.
+
+    Attributes:
+        path: The file.
+        image: The microstructure.
+        count: Number of samples.
+        seed: Of the phase stiffnesses, see `draw_phase_stiffness`.
+        tolerance: Relative residual of the full fields, see `homogenize`.
+        descriptors: What describes the microstructure, by name.
+        budget: Size of the error budget.
+        variants: Makes the other images of the error budget, by name.
+        microstructure: How the image was generated, as JSON knows it; None for an image from
+            elsewhere.
+    """
+
+    path: Path
+    image: PhaseImage
+    count: int
+    seed: int
+    tolerance: float
+    descriptors: Mapping[str, float]
+    budget: BudgetSettings
+    variants: Mapping[str, Callable[[], PhaseImage]]
+    microstructure: dict[str, Any] | None = None
+
+    @cached_property
+    def phase_stiffness(self) -> Array:
+        """Of every sample, (n, P, S, S)."""
+        return draw_phase_stiffness(
+            self.image.dimension, len(self.image.names), self.count, self.seed
+        )
+
+    @cached_property
+    def budget_keys(self) -> dict[str, list[Key]]:
+        """Keys of the error budget by variant; none without a budget."""
+        if self.budget.samples == 0:
+            return {}
+        chosen = self.budget.choose(self.phase_stiffness)
+        return {
+            name: [(name, int(number)) for number in chosen]
+            for name in ("tolerance", *self.variants)
+        }
+
+    @cached_property
+    def keys(self) -> list[Key]:
+        """Keys of all results, in the order in which they are computed."""
+        samples = [(_ITSELF, number) for number in range(self.count)]
+        return samples + [key for keys in self.budget_keys.values() for key in keys]
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """All that determines the set."""
+        return {
+            "generator": "orthotropic phases after Liu, Wu and Koishi (2019)",
+            "seed": int(self.seed),
+            "count": int(self.count),
+            "tolerance": float(self.tolerance),
+            "phases": list(self.image.names),
+            "microstructure": self.microstructure,
+            "phase_image": self.image.digest,
+            "grid": list(self.image.shape),
+            "descriptors": {name: float(value) for name, value in self.descriptors.items()},
+            "error_budget": self.budget.model_dump(),
+        }
+
+    def tasks(self, keys: Sequence[Key]) -> Iterator[tuple[PhaseImage, Array, float]]:
+        """Arguments of `homogenize`, made one by one.
+
+        Raises:
+            CampaignError: If an image of the error budget cannot be made.
+        """
+        name, image = _ITSELF, self.image
+        for variant, number in keys:
+            if variant != name:
+                name = variant
+                try:
+                    image = self.variants.get(variant, lambda: self.image)()
+                except ValueError as error:
+                    message = f"{self.path}: {variant} of the error budget: {error}"
+                    raise CampaignError(message) from error
+            tolerance = self.tolerance / TIGHTER if variant == "tolerance" else self.tolerance
+            yield image, self.phase_stiffness[number], tolerance
+
+    def training_set(self, results: Mapping[Key, EffectiveStiffness]) -> TrainingSet:
+        """The set, from all of its results."""
+        samples = [results[key] for key in self.keys[: self.count]]
+        stiffness, budget = np.stack([each.stiffness for each in samples]), None
+        if self.budget_keys:
+            chosen = np.array([number for _, number in self.budget_keys["tolerance"]])
+            variants = {
+                name: np.stack([results[key].stiffness for key in keys])
+                for name, keys in self.budget_keys.items()
+            }
+            budget = ErrorBudget(chosen, stiffness[chosen], variants)
+        return TrainingSet(
+            self.image,
+            self.phase_stiffness,
+            stiffness,
+            np.stack([each.iterations for each in samples]),
+            np.array([each.residual for each in samples]),
+            self.recipe["descriptors"],
+            self.recipe,
+            budget,
+        )
+
+
+def run(plans: Sequence[SetPlan], workers: Workers, progress: Progress = silent) -> None:
+    """Compute what the training sets lack.
+
+    Args:
+        plans: The sets, in the order in which they are computed.
+        workers: Who computes.
+        progress: Called once before the first result, and after every one.
+
+    Raises:
+        ValueError: If a file is damaged, foreign, of another recipe, larger than asked for, or in
+            use; it is left as it is, and nothing is computed.
+        CampaignError: If a result cannot be computed, or a worker ended; all others are kept.
+        OSError: If a file cannot be written.
+    """
+    with ExitStack() as stack:
+        sets = [_Making(plan, stack) for plan in plans]
+        count = sum(len(plan.keys) for plan in plans)
+        done = count - sum(len(making.missing) for making in sets)
+        progress("samples", done, count)
+        jobs = (job for making in sets for job in making.jobs())
+        try:
+            for job, result in _results(jobs, workers):
+                job.making.keep(job.key, result)
+                done += 1
+                progress(job.title, done, count)
+        except BrokenExecutor as error:
+            raise CampaignError(
+                "a worker ended abruptly (killed, or out of memory); the same call goes on from "
+                f"the {done} results of {count} that are kept"
+            ) from error
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A result to compute: whose it is, and the arguments of `homogenize`."""
+
+    making: "_Making"
+    key: Key
+    task: tuple[PhaseImage, Array, float]
+
+    @property
+    def title(self) -> str:
+        """What progress says."""
+        path = self.making.plan.path
+        return path.stem + ("" if self.key[0] == _ITSELF else ", error budget")
+
+    @property
+    def name(self) -> str:
+        """What an error says."""
+        variant, number = self.key
+        where = "" if variant == _ITSELF else f" ({variant} of the error budget)"
+        return f"{self.making.plan.path}: sample {number}{where}"
+
+
+class _Making:
+    """A training set, as far as it is there; the stack closes its journal."""
+
+    def __init__(self, plan: SetPlan, stack: ExitStack) -> None:
+        self.plan = plan
+        self._results: dict[Key, EffectiveStiffness] = {}
+        self._journal: Journal | None = None
+        beside = plan.path.with_name(plan.path.name + ".journal")
+        if not self._read_set() or beside.exists():
+            identity = {key: value for key, value in plan.recipe.items() if key not in _GROWS}
+            self._journal = Journal(beside, identity, plan.phase_stiffness.shape[-1])
+            stack.callback(self._journal.close)
+            # Another campaign may have finished the set before this one held the journal.
+            self._read_set()
+            self._results |= self._journal.results()
+        self.missing = [key for key in plan.keys if key not in self._results]
+        self._left = len(self.missing)
+        self._finish()
+
+    def jobs(self) -> Iterator[_Job]:
+        """What is missing, images being made one by one."""
+        for key, task in zip(self.missing, self.plan.tasks(self.missing), strict=True):
+            yield _Job(self, key, task)
+
+    def keep(self, key: Key, result: EffectiveStiffness) -> None:
+        """Take a result that was missing."""
+        assert self._journal is not None
+        self._journal.append(key, result)
+        self._results[key] = result
+        self._left -= 1
+        self._finish()
+
+    def _finish(self) -> None:
+        """Write the set, if all of it is there and was not before."""
+        if self._journal is not None and self._left == 0:
+            self.plan.training_set(self._results).save(self.plan.path)
+            self._journal.remove()
+
+    def _read_set(self) -> bool:
+        """Take the results of the file, if it is there; tell whether it is what is asked for."""
+        path, wanted = self.plan.path, self.plan.recipe
+        if not path.exists():
+            return False
+        found = TrainingSet.load(path)
+        refuse_other_recipe(path, found.recipe | {key: wanted[key] for key in _GROWS}, wanted)
+        if len(found.stiffness) > self.plan.count:
+            raise ValueError(
+                f"{path} holds {len(found.stiffness)} samples already, {self.plan.count} are asked "
+                "for; ask for at least as many or choose another file"
+            )
+        samples = zip(found.stiffness, found.iterations, found.residual, strict=True)
+        for number, (stiffness, iterations, residual) in enumerate(samples):
+            self._results[_ITSELF, number] = EffectiveStiffness(
+                stiffness, iterations, float(residual)
+            )
+        if found.error_budget is not None:
+            for name, variant in found.error_budget.variants.items():
+                for number, stiffness in zip(found.error_budget.sample, variant, strict=True):
+                    # Of the budget's results a set holds, and needs, the stiffness alone.
+                    result = EffectiveStiffness(stiffness, np.zeros(len(stiffness), int), 0.0)
+                    self._results[name, int(number)] = result
+        return found.recipe == wanted
+
+
+def _results(jobs: Iterator[_Job], workers: Workers) -> Iterator[tuple[_Job, EffectiveStiffness]]:
+    """Results as they come; after a failure those that were still on their way, and then it."""
+    running: dict[Future[EffectiveStiffness], _Job] = {}
+    failure: BaseException | None = None
+    while True:
+        try:
+            free = workers.capacity - len(running) if failure is None else 0
+            for job in islice(jobs, free):
+                running[workers.executor.submit(homogenize, *job.task)] = job
+        except (CampaignError, BrokenExecutor) as error:
+            failure = error
+        if not running:
+            break
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            job = running.pop(future)
+            problem = future.exception()
+            if problem is None:
+                yield job, future.result()
+            elif isinstance(problem, ValueError | MemoryError):
+                failure = CampaignError(f"{job.name}: {problem}")
+            else:
+                failure = problem
+        if failure is not None:
+            running = {future: job for future, job in running.items() if not future.cancel()}
+    if failure is not None:
+        raise failure
