@@ -28,7 +28,7 @@ def voigt(fractions: ArrayLike, phase_stiffness: ArrayLike) -> Array:
     Raises:
         ValueError: If the fractions are negative or do not sum to one.
     """
-    fractions = _checked(fractions)
+    fractions = checked_fractions(fractions)
     return np.einsum("p,...pij->...ij", fractions, np.asarray(phase_stiffness, dtype=float))
 
 
@@ -56,7 +56,7 @@ def hashin_shtrikman(
     Raises:
         ValueError: If fractions, moduli or dimension are out of range.
     """
-    fractions = _checked(fractions)
+    fractions = checked_fractions(fractions)
     bulk, shear = np.asarray(bulk, dtype=float), np.asarray(shear, dtype=float)
     if dimension not in (2, 3):
         raise ValueError(f"dimension is {dimension}; it must be 2 or 3")
@@ -77,7 +77,12 @@ def hashin_shtrikman(
     return bound(Moduli(bulk.min(), shear.min())), bound(Moduli(bulk.max(), shear.max()))
 
 
-def _checked(fractions: ArrayLike) -> Array:
+def checked_fractions(fractions: ArrayLike) -> Array:
+    """Volume fractions as floats.
+
+    Raises:
+        ValueError: If they are negative or do not sum to one.
+    """
     fractions = np.asarray(fractions, dtype=float)
     if not ((fractions >= 0).all() and abs(fractions.sum() - 1) < 1e-9):
         raise ValueError(f"volume fractions are {fractions}; they must be >= 0 and sum to one")
