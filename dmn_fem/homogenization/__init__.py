@@ -2,6 +2,11 @@
 
 from dmn_fem.homogenization._budget import BudgetSettings, ErrorBudget, Spread
 from dmn_fem.homogenization._campaign import CampaignError
+from dmn_fem.homogenization._conduction import (
+    EffectiveConductivity,
+    ScalarGrid,
+    effective_conductivity,
+)
 from dmn_fem.homogenization._draw import draw_phase_stiffness
 from dmn_fem.homogenization._elastic import EffectiveStiffness, effective_stiffness, homogenize
 from dmn_fem.homogenization._executors import Workers, start_processes, start_ranks
@@ -9,6 +14,7 @@ from dmn_fem.homogenization._full_field import LinearSolution, SpectralGrid, sol
 from dmn_fem.homogenization._mixing import Mixing
 from dmn_fem.homogenization._recipe import DataRecipe, sample_family
 from dmn_fem.homogenization._sampling import sample
+from dmn_fem.homogenization._thermal import EffectiveThermoelasticity, thermoelastic
 from dmn_fem.homogenization._training_set import TrainingSet
 from dmn_fem.homogenization._unit_cell import UnitCellLaw
 from dmn_fem.homogenization.bounds import Moduli, hashin_shtrikman, reuss, voigt
@@ -17,17 +23,21 @@ __all__ = [
     "BudgetSettings",
     "CampaignError",
     "DataRecipe",
+    "EffectiveConductivity",
     "EffectiveStiffness",
+    "EffectiveThermoelasticity",
     "ErrorBudget",
     "LinearSolution",
     "Mixing",
     "Moduli",
+    "ScalarGrid",
     "SpectralGrid",
     "Spread",
     "TrainingSet",
     "UnitCellLaw",
     "Workers",
     "draw_phase_stiffness",
+    "effective_conductivity",
     "effective_stiffness",
     "hashin_shtrikman",
     "homogenize",
@@ -37,5 +47,6 @@ __all__ = [
     "solve_linear",
     "start_processes",
     "start_ranks",
+    "thermoelastic",
     "voigt",
 ]
