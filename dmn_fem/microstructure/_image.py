@@ -102,6 +102,24 @@ class PhaseImage:
             voxels -= np.bincount(first, weights=share, minlength=count)
         return voxels / self.phases.size
 
+    def share(self, name: str) -> Array:
+        """Volume share of a phase in every voxel, from 0 to 1, of the image's shape.
+
+        Raises:
+            ValueError: If the image has no such phase.
+        """
+        if name not in self.names:
+            raise ValueError(f"no phase is {name!r}; the phases are {', '.join(self.names)}")
+        phase = self.names.index(name)
+        share = (self.phases == phase).astype(float)
+        if self.cut is not None:
+            flat, cut = share.reshape(-1), self.cut
+            first = self.phases.ravel()[cut.voxel] == phase
+            second = cut.phase == phase
+            flat[cut.voxel[first]] = 1.0 - cut.share[first]
+            flat[cut.voxel[second]] = cut.share[second]
+        return share
+
     @property
     def digest(self) -> str:
         """SHA-256 of all that the image holds but the names of its phases."""
