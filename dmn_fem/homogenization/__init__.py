@@ -17,7 +17,22 @@ from dmn_fem.homogenization._sampling import sample
 from dmn_fem.homogenization._thermal import EffectiveThermoelasticity, thermoelastic
 from dmn_fem.homogenization._training_set import TrainingSet
 from dmn_fem.homogenization._unit_cell import UnitCellLaw
-from dmn_fem.homogenization.bounds import Moduli, hashin_shtrikman, reuss, voigt
+from dmn_fem.homogenization.bounds import (
+    Moduli,
+    hashin_shtrikman,
+    hashin_shtrikman_conductivity,
+    reuss,
+    voigt,
+)
+from dmn_fem.homogenization.mean_field import (
+    Inclusion,
+    dilute,
+    eshelby,
+    hill,
+    mori_tanaka,
+    orientation_average,
+    self_consistent,
+)
 
 __all__ = [
     "BudgetSettings",
@@ -27,6 +42,7 @@ __all__ = [
     "EffectiveStiffness",
     "EffectiveThermoelasticity",
     "ErrorBudget",
+    "Inclusion",
     "LinearSolution",
     "Mixing",
     "Moduli",
@@ -36,14 +52,21 @@ __all__ = [
     "TrainingSet",
     "UnitCellLaw",
     "Workers",
+    "dilute",
     "draw_phase_stiffness",
     "effective_conductivity",
     "effective_stiffness",
+    "eshelby",
     "hashin_shtrikman",
+    "hashin_shtrikman_conductivity",
+    "hill",
     "homogenize",
+    "mori_tanaka",
+    "orientation_average",
     "reuss",
     "sample",
     "sample_family",
+    "self_consistent",
     "solve_linear",
     "start_processes",
     "start_ranks",

@@ -1,4 +1,4 @@
-"""Bounds on effective stiffnesses that hold whatever the microstructure is."""
+"""Bounds on effective stiffnesses and conductivities whatever the microstructure is."""
 
 from typing import NamedTuple
 
@@ -16,11 +16,11 @@ class Moduli(NamedTuple):
 
 
 def voigt(fractions: ArrayLike, phase_stiffness: ArrayLike) -> Array:
-    """Upper bound, uniform strain: the mean of the stiffnesses.
+    """Upper bound, uniform strain: the mean of the stiffnesses (or conductivities).
 
     Args:
         fractions: Volume fractions, (P,).
-        phase_stiffness: Mandel stiffnesses, any anisotropy, (..., P, s, s).
+        phase_stiffness: Mandel stiffnesses or conductivities, any anisotropy, (..., P, s, s).
 
     Returns:
         (..., s, s).
@@ -33,9 +33,16 @@ def voigt(fractions: ArrayLike, phase_stiffness: ArrayLike) -> Array:
 
 
 def reuss(fractions: ArrayLike, phase_stiffness: ArrayLike) -> Array:
-    """Lower bound, uniform stress: the inverse of the mean compliance; arguments as in `voigt`."""
-    compliance = np.linalg.inv(np.asarray(phase_stiffness, dtype=float))
-    return np.linalg.inv(voigt(fractions, compliance))
+    """Lower bound, uniform stress: the inverse of the mean compliance; arguments as in `voigt`.
+
+    It is zero if a phase of zero stiffness has a part in the volume.
+    """
+    fractions = checked_fractions(fractions)
+    stiffness = np.asarray(phase_stiffness, dtype=float)
+    void = ~stiffness.any(axis=(-2, -1))
+    compliance = np.linalg.inv(stiffness + void[..., None, None] * np.eye(stiffness.shape[-1]))
+    bound = np.linalg.inv(voigt(fractions, compliance))
+    return np.where((void & (fractions > 0)).any(axis=-1)[..., None, None], 0.0, bound)
 
 
 def hashin_shtrikman(
@@ -75,6 +82,37 @@ def hashin_shtrikman(
         )
 
     return bound(Moduli(bulk.min(), shear.min())), bound(Moduli(bulk.max(), shear.max()))
+
+
+def hashin_shtrikman_conductivity(
+    fractions: ArrayLike, conductivity: ArrayLike, dimension: int
+) -> tuple[float, float]:
+    """Lower and upper bound of a statistically isotropic conductor of isotropic phases.
+
+    (Torquato 2002, Random Heterogeneous Materials, 21.29-21.30)
+
+    Args:
+        fractions: Volume fractions, (P,).
+        conductivity: Of the phases, (P,); zero is an insulator.
+        dimension: 2 or 3.
+
+    Raises:
+        ValueError: If fractions, conductivities or dimension are out of range.
+    """
+    fractions = checked_fractions(fractions)
+    conductivity = np.asarray(conductivity, dtype=float)
+    if dimension not in (2, 3):
+        raise ValueError(f"dimension is {dimension}; it must be 2 or 3")
+    if conductivity.shape != fractions.shape or not (conductivity >= 0).all():
+        raise ValueError(f"conductivity is {conductivity}; it must be >= 0, one for every phase")
+
+    def bound(reference: float) -> float:
+        if reference == 0.0:
+            return 0.0
+        constraint = (dimension - 1) * reference
+        return float(1 / np.sum(fractions / (conductivity + constraint)) - constraint)
+
+    return bound(conductivity.min()), bound(conductivity.max())
 
 
 def checked_fractions(fractions: ArrayLike) -> Array:
