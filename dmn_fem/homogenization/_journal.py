@@ -49,16 +49,19 @@ class Journal:
         try:
             self._start(identity)
         except BaseException:
-            self.close()
+            self._file.close()
             raise
 
     def close(self) -> None:
-        """Let other campaigns have the journal."""
+        """Let other campaigns have the journal; one without results is deleted."""
+        if not self._file.closed and not self.results():
+            self.remove()
         self._file.close()
 
     def remove(self) -> None:
-        """Delete the file: its results are elsewhere."""
+        """Delete the file, while it is held: its results are elsewhere."""
         self.path.unlink(missing_ok=True)
+        self._file.close()
 
     def results(self) -> dict[Key, EffectiveStiffness]:
         """The whole records; a damaged one and all behind it are dropped from the file."""

@@ -115,6 +115,12 @@ def test_one_campaign_at_a_time(journal: Path) -> None:
     Journal(journal, IDENTITY, 3).close()
 
 
+def test_journal_without_results_goes(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path / "journal", IDENTITY, 3)):
+        assert (tmp_path / "journal").exists()
+    assert not list(tmp_path.iterdir())
+
+
 def test_journal_removed_while_it_was_opened_is_made_again(journal: Path, monkeypatch) -> None:
     """Another campaign ends between the opening and the holding."""
     lock = fcntl.flock
