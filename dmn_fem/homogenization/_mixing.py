@@ -15,6 +15,7 @@ References:
     294.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from dmn_fem.notation import IN_PLANE, Array
 # inclusions stiffer and softer than the matrix. Measured: benchmarks/composite_voxels.py.
 _STIFF = (11.0, 1.5)
 _SOFT = (40.0, 1.0)
+_FLOW = 0.1  # stiffness of a matrix that flows, of its elastic one
 _LEAST = 0.01  # part of a voxel below which a rule is left out
 _CHUNK = 8192  # voxels mixed at once: memory of the temporaries
 
@@ -41,13 +43,17 @@ class Mixing(StrEnum):
     REUSS = "reuss"
 
 
-def mixture(first: Array, second: Array, matrix: int | None) -> dict[Mixing, float]:
+def mixture(
+    first: Array, second: Array, matrix: int | None, flows: bool = False
+) -> dict[Mixing, float]:
     """Which part of a voxel of two phases follows which rule.
 
     Args:
         first: Stiffness (or conductivity) of the one phase, (s, s); it may be zero.
         second: Of the other.
         matrix: Which of them, 0 or 1, surrounds the other; None if neither does.
+        flows: Whether the matrix is inelastic and the inclusion is not: it becomes the stiffer one
+            then, unless it is very soft.
     """
     laminate_alone = {Mixing.LAMINATE: 1.0}
     if matrix is None:
@@ -60,6 +66,8 @@ def mixture(first: Array, second: Array, matrix: int | None) -> dict[Mixing, flo
     level = [np.linalg.det(each) ** (1 / len(each)) for each in (surrounding, inclusion)]
     if not max(level) > 0.0:
         return laminate_alone
+    if flows and level[1] > _FLOW * level[0]:
+        level[0] *= _FLOW
     rule, (half, exponent) = (
         (Mixing.REUSS, _STIFF) if level[1] > level[0] else (Mixing.VOIGT, _SOFT)
     )
@@ -113,13 +121,19 @@ class Part(NamedTuple):
     members: NDArray[np.intp]
 
 
-def parts(image: PhaseImage, phase_stiffness: Array, rule: Mixing | None = None) -> list[Part]:
+def parts(
+    image: PhaseImage,
+    phase_stiffness: Array,
+    rule: Mixing | None = None,
+    inelastic: Sequence[bool] | None = None,
+) -> list[Part]:
     """All parts of the cut voxels of an image.
 
     Args:
         image: The image.
         phase_stiffness: Stiffness (or conductivity) of every phase, (P, s, s).
         rule: Of all cut voxels; if not given, each pair of phases has the mixture that suits.
+        inelastic: Which phases are; none, if not given.
     """
     cut, count = image.cut, len(image.names)
     if cut is None:
@@ -131,7 +145,9 @@ def parts(image: PhaseImage, phase_stiffness: Array, rule: Mixing | None = None)
         first, second = divmod(int(code), count)
         if rule is None:
             surrounding = None if matrix is None else {first: 0, second: 1}.get(matrix)
-            mixed = mixture(phase_stiffness[first], phase_stiffness[second], surrounding)
+            other = second if surrounding == 0 else first
+            flows = inelastic is not None and inelastic[matrix or 0] and not inelastic[other]
+            mixed = mixture(phase_stiffness[first], phase_stiffness[second], surrounding, flows)
         else:
             mixed = {rule: 1.0}
         members = np.flatnonzero(pair == code)

@@ -1,6 +1,7 @@
 """Many members (leaves or voxels), each with the law of its phase: one compiled loop for all."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ from dmn_fem.laws._functions import law_address
 from dmn_fem.laws._materials import PhaseLaw
 from dmn_fem.laws._protocol import Field, Record, State
 from dmn_fem.notation import Array, strain_size
+
+type Compiled = tuple[NDArray[Any], ...]
 
 
 class Members:
@@ -72,7 +75,7 @@ class Members:
         starts += sum(field.size for field in (*leading, *means))
 
         constants = [law.parameters(dimension) for law in ordered]
-        self.compiled = (
+        self.compiled: Compiled = (
             self.phase,
             np.array([law_address(type(law).function) for law in ordered], dtype=np.int64),
             np.concatenate(constants).astype(float),
@@ -81,6 +84,11 @@ class Members:
             widths,
         )
         """What `_kernels.respond` needs: phases, addresses, parameters, where state starts."""
+
+    def compiled_from(self, start: int) -> Compiled:
+        """`compiled` of the members from a number on."""
+        phase, addresses, constants, constant_starts, starts, widths = self.compiled
+        return phase[start:], addresses, constants, constant_starts, starts[start:], widths
 
     def allocate(self, points: int) -> State:
         """A stress-free state of so many points."""
