@@ -137,8 +137,7 @@ def _checked_expansion(image: PhaseImage, phase_expansion: ArrayLike, size: int)
     expansion = np.asarray(phase_expansion, dtype=float)
     count = len(image.names)
     if expansion.shape == (count,):
-        isotropic = np.where(np.arange(size) < 3, 1.0, 0.0)
-        expansion = expansion[:, None] * isotropic
+        expansion = np.where(np.arange(size) < 3, expansion[:, None], 0.0)
     if expansion.shape != (count, size):
         raise ValueError(
             f"phase_expansion has shape {expansion.shape}; "
