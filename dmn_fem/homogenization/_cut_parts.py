@@ -17,7 +17,7 @@ from dmn_fem.laws import PhaseLaw, initial_stiffness
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import Array, strain_size
 
-_MAX_ITERATIONS = 12
+_MAX_ITERATIONS = 25
 _SHORTEST = 0.1  # a step of a jump is never cut more than this at once
 
 Respond = Callable[[Array], tuple[Array, Array]]
@@ -123,8 +123,8 @@ class CutParts:
                 return
             # The derivative of the convex potential along the last step; see the network's Newton.
             now = np.einsum("ni,ni->n", first - second, step)
-            long = (slope < 0.0) & (now > 0.8 * np.abs(slope))
-            if energy <= unbalanced and not long.any():
+            long = (slope < 0.0) & (now > 0.25 * np.abs(slope))
+            if energy <= unbalanced:
                 return
             change = -from_stress
             shorter = share[long] * np.abs(slope[long]) / (np.abs(slope[long]) + now[long])
