@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from dmn_fem.notation import Array
 
@@ -155,7 +155,7 @@ class ErrorBudget:
         count, mean = len(all_of_them), all_of_them.mean(axis=0)
         variance = ((all_of_them - mean) ** 2).sum(axis=(0, 2, 3)) / (count - 1)
         deviation = np.sqrt(variance) / np.linalg.norm(mean, axis=(1, 2))
-        interval = student.ppf(0.975, count - 1) / np.sqrt(count) * deviation
+        interval = stdtrit(count - 1, 0.975) / np.sqrt(count) * deviation
         return Realisations(count, Spread.of(deviation), Spread.of(interval))
 
     def summary(self) -> dict[str, Any]:

@@ -5,31 +5,24 @@ on where it was; the training set itself appears whole, when the last of its res
 a result is depends on its key alone, not on who computes it, when, or in which order.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from dmn_fem.homogenization._budget import TIGHTER, BudgetSettings, ErrorBudget
-from dmn_fem.homogenization._draw import draw_phase_stiffness
 from dmn_fem.homogenization._elastic import EffectiveStiffness, homogenize
 from dmn_fem.homogenization._executors import Workers
 from dmn_fem.homogenization._journal import Journal, Key, refuse_other_recipe
+from dmn_fem.homogenization._plan import GROWS, ITSELF, ImageError, SetPlan
 from dmn_fem.homogenization._training_set import TrainingSet
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import Array
 
 Progress = Callable[[str, int, int], None]
 """Told what is being computed, how many results of the campaign there are, and of how many."""
-
-_ITSELF = "image"
-_GROWS = "count", "error_budget"  # parts of a recipe that a finished set may be asked more of
 
 
 class CampaignError(RuntimeError):
@@ -38,114 +31,6 @@ class CampaignError(RuntimeError):
 
 def silent(what: str, done: int, count: int) -> None:
     """Progress that nobody wants to see."""
-
-
-@dataclass(frozen=True)
-class SetPlan:
-    """What a training set is to hold.
-
-    Attributes:
-        path: The file.
-        image: The microstructure.
-        count: Number of samples.
-        seed: Of the phase stiffnesses, see `draw_phase_stiffness`.
-        tolerance: Relative residual of the full fields, see `homogenize`.
-        descriptors: What describes the microstructure, by name.
-        budget: Size of the error budget.
-        variants: Makes the other images of the error budget, by name.
-        microstructure: How the image was generated, as JSON knows it; None for an image from
-            elsewhere.
-    """
-
-    path: Path
-    image: PhaseImage
-    count: int
-    seed: int
-    tolerance: float
-    descriptors: Mapping[str, float]
-    budget: BudgetSettings
-    variants: Mapping[str, Callable[[], PhaseImage]]
-    microstructure: dict[str, Any] | None = None
-
-    @cached_property
-    def phase_stiffness(self) -> Array:
-        """Of every sample, (n, P, S, S)."""
-        return draw_phase_stiffness(
-            self.image.dimension, len(self.image.names), self.count, self.seed
-        )
-
-    @cached_property
-    def budget_keys(self) -> dict[str, list[Key]]:
-        """Keys of the error budget by variant; none without a budget."""
-        if self.budget.samples == 0:
-            return {}
-        chosen = self.budget.choose(self.phase_stiffness)
-        return {
-            name: [(name, int(number)) for number in chosen]
-            for name in ("tolerance", *self.variants)
-        }
-
-    @cached_property
-    def keys(self) -> list[Key]:
-        """Keys of all results, in the order in which they are computed."""
-        samples = [(_ITSELF, number) for number in range(self.count)]
-        return samples + [key for keys in self.budget_keys.values() for key in keys]
-
-    @cached_property
-    def recipe(self) -> dict[str, Any]:
-        """All that determines the set."""
-        return {
-            "generator": "orthotropic phases after Liu, Wu and Koishi (2019)",
-            "seed": int(self.seed),
-            "count": int(self.count),
-            "tolerance": float(self.tolerance),
-            "phases": list(self.image.names),
-            "microstructure": self.microstructure,
-            "phase_image": self.image.digest,
-            "grid": list(self.image.shape),
-            "descriptors": {name: float(value) for name, value in self.descriptors.items()},
-            "error_budget": self.budget.model_dump(),
-        }
-
-    def tasks(self, keys: Sequence[Key]) -> Iterator[tuple[PhaseImage, Array, float]]:
-        """Arguments of `homogenize`, made one by one.
-
-        Raises:
-            CampaignError: If an image of the error budget cannot be made.
-        """
-        name, image = _ITSELF, self.image
-        for variant, number in keys:
-            if variant != name:
-                name = variant
-                try:
-                    image = self.variants.get(variant, lambda: self.image)()
-                except ValueError as error:
-                    message = f"{self.path}: {variant} of the error budget: {error}"
-                    raise CampaignError(message) from error
-            tolerance = self.tolerance / TIGHTER if variant == "tolerance" else self.tolerance
-            yield image, self.phase_stiffness[number], tolerance
-
-    def training_set(self, results: Mapping[Key, EffectiveStiffness]) -> TrainingSet:
-        """The set, from all of its results."""
-        samples = [results[key] for key in self.keys[: self.count]]
-        stiffness, budget = np.stack([each.stiffness for each in samples]), None
-        if self.budget_keys:
-            chosen = np.array([number for _, number in self.budget_keys["tolerance"]])
-            variants = {
-                name: np.stack([results[key].stiffness for key in keys])
-                for name, keys in self.budget_keys.items()
-            }
-            budget = ErrorBudget(chosen, stiffness[chosen], variants)
-        return TrainingSet(
-            self.image,
-            self.phase_stiffness,
-            stiffness,
-            np.stack([each.iterations for each in samples]),
-            np.array([each.residual for each in samples]),
-            self.recipe["descriptors"],
-            self.recipe,
-            budget,
-        )
 
 
 def run(plans: Sequence[SetPlan], workers: Workers, progress: Progress = silent) -> None:
@@ -192,13 +77,13 @@ class _Job:
     def title(self) -> str:
         """What progress says."""
         path = self.making.plan.path
-        return path.stem + ("" if self.key[0] == _ITSELF else ", error budget")
+        return path.stem + ("" if self.key[0] == ITSELF else ", error budget")
 
     @property
     def name(self) -> str:
         """What an error says."""
         variant, number = self.key
-        where = "" if variant == _ITSELF else f" ({variant} of the error budget)"
+        where = "" if variant == ITSELF else f" ({variant} of the error budget)"
         return f"{self.making.plan.path}: sample {number}{where}"
 
 
@@ -211,7 +96,7 @@ class _Making:
         self._journal: Journal | None = None
         beside = plan.path.with_name(plan.path.name + ".journal")
         if not self._read_set() or beside.exists():
-            identity = {key: value for key, value in plan.recipe.items() if key not in _GROWS}
+            identity = {key: value for key, value in plan.recipe.items() if key not in GROWS}
             self._journal = Journal(beside, identity, plan.phase_stiffness.shape[-1])
             stack.callback(self._journal.close)
             # Another campaign may have finished the set before this one held the journal.
@@ -246,7 +131,7 @@ class _Making:
         if not path.exists():
             return False
         found = TrainingSet.load(path)
-        refuse_other_recipe(path, found.recipe | {key: wanted[key] for key in _GROWS}, wanted)
+        refuse_other_recipe(path, found.recipe | {key: wanted[key] for key in GROWS}, wanted)
         if len(found.stiffness) > self.plan.count:
             raise ValueError(
                 f"{path} holds {len(found.stiffness)} samples already, {self.plan.count} are asked "
@@ -254,7 +139,7 @@ class _Making:
             )
         samples = zip(found.stiffness, found.iterations, found.residual, strict=True)
         for number, (stiffness, iterations, residual) in enumerate(samples):
-            self._results[_ITSELF, number] = EffectiveStiffness(
+            self._results[ITSELF, number] = EffectiveStiffness(
                 stiffness, iterations, float(residual)
             )
         if found.error_budget is not None:
@@ -275,7 +160,9 @@ def _results(jobs: Iterator[_Job], workers: Workers) -> Iterator[tuple[_Job, Eff
             free = workers.capacity - len(running) if failure is None else 0
             for job in islice(jobs, free):
                 running[workers.executor.submit(homogenize, *job.task)] = job
-        except (CampaignError, BrokenExecutor) as error:
+        except ImageError as error:
+            failure = CampaignError(str(error))
+        except BrokenExecutor as error:
             failure = error
         if not running:
             break

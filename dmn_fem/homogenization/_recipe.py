@@ -16,8 +16,9 @@ from pydantic import (
 )
 
 from dmn_fem.homogenization._budget import BudgetSettings
-from dmn_fem.homogenization._campaign import Progress, SetPlan, run, silent
+from dmn_fem.homogenization._campaign import Progress, run, silent
 from dmn_fem.homogenization._executors import Workers
+from dmn_fem.homogenization._plan import SetPlan
 from dmn_fem.homogenization._training_set import TrainingSet
 from dmn_fem.microstructure import ParticleCell, PhaseImage
 

@@ -6,8 +6,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from dmn_fem.homogenization._budget import BudgetSettings
-from dmn_fem.homogenization._campaign import Progress, SetPlan, run, silent
+from dmn_fem.homogenization._campaign import Progress, run, silent
 from dmn_fem.homogenization._executors import Workers, start_processes
+from dmn_fem.homogenization._plan import SetPlan
 from dmn_fem.homogenization._training_set import TrainingSet
 from dmn_fem.microstructure import PhaseImage
 

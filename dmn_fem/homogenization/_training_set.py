@@ -7,6 +7,7 @@ h5py is imported where a file is touched: its HDF5 and that of a conda or Debian
 and the unit cell of this room runs beside DOLFINx.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -125,7 +126,7 @@ class TrainingSet:
 
         path = Path(path)
         if not path.is_file():
-            raise FileNotFoundError(f"there is no training set {path}")
+            raise FileNotFoundError(errno.ENOENT, "no such training set", str(path))
         content = path.read_bytes()
         _refuse(path, content)
         with h5py.File(io.BytesIO(content), "r") as file:

@@ -115,6 +115,10 @@ def build(
             f"{fraction:g}": hashlib.sha256(file.read_bytes()).hexdigest()
             for fraction, file in files.items()
         },
+        "error_budgets": {
+            f"{fraction:g}": each.error_budget and each.error_budget.summary()
+            for fraction, each in zip(files, sets, strict=True)
+        },
         "start": plan.network.seeds[starts.index(best)],
         "starts_held_out_error": [each.held_out.stiffness.mean for each in starts],
         "errors": {

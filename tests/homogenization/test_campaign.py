@@ -355,7 +355,7 @@ def test_failing_sample_ends_all_ranks_with_one_line(recipe, expected, tmp_path:
     script, directory = tmp_path / "failing.py", tmp_path / "work"
     script.write_text(FAILING)
     program = [sys.executable, script, "sample"]
-    with mpiexec(3, program, recipe, "--directory", directory) as campaign:
+    with mpiexec(2, program, recipe, "--directory", directory) as campaign:
         _, errors = campaign.communicate(timeout=100)
     assert campaign.returncode == 1
     assert errors.count("dmn-fem: ") == 1

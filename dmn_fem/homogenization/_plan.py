@@ -1,0 +1,145 @@
+"""The plan of a training set: its results, each with a key, and what they are computed from.
+
+What a result is depends on its key and on the set's recipe alone; how many there are is for the
+recipe to say, and may grow.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dmn_fem.homogenization._budget import TIGHTER, BudgetSettings, ErrorBudget
+from dmn_fem.homogenization._draw import draw_phase_stiffness
+from dmn_fem.homogenization._elastic import EffectiveStiffness
+from dmn_fem.homogenization._journal import Key
+from dmn_fem.homogenization._training_set import TrainingSet
+from dmn_fem.microstructure import PhaseImage
+from dmn_fem.notation import Array
+
+ITSELF = "image"
+"""Variant of the keys of the samples themselves."""
+GROWS = "count", "error_budget"
+"""Parts of a recipe that a finished set may be asked more of."""
+
+
+class ImageError(ValueError):
+    """An image of an error budget cannot be made."""
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """What a training set is to hold.
+
+    Attributes:
+        path: The file.
+        image: The microstructure.
+        count: Number of samples.
+        seed: Of the phase stiffnesses, see `draw_phase_stiffness`.
+        tolerance: Relative residual of the full fields, see `homogenize`.
+        descriptors: What describes the microstructure, by name.
+        budget: Size of the error budget.
+        variants: Makes the other images of the error budget, by name.
+        microstructure: How the image was generated, as JSON knows it; None for an image from
+            elsewhere.
+
+    Raises:
+        ValueError: If the tolerance is out of range.
+    """
+
+    path: Path
+    image: PhaseImage
+    count: int
+    seed: int
+    tolerance: float
+    descriptors: Mapping[str, float]
+    budget: BudgetSettings
+    variants: Mapping[str, Callable[[], PhaseImage]]
+    microstructure: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < 1:
+            raise ValueError(f"tolerance is {self.tolerance}; it must lie between 0 and 1")
+
+    @cached_property
+    def phase_stiffness(self) -> Array:
+        """Of every sample, (n, P, S, S)."""
+        return draw_phase_stiffness(
+            self.image.dimension, len(self.image.names), self.count, self.seed
+        )
+
+    @cached_property
+    def budget_keys(self) -> dict[str, list[Key]]:
+        """Keys of the error budget by variant; none without a budget."""
+        if self.budget.samples == 0:
+            return {}
+        chosen = self.budget.choose(self.phase_stiffness)
+        return {
+            name: [(name, int(number)) for number in chosen]
+            for name in ("tolerance", *self.variants)
+        }
+
+    @cached_property
+    def keys(self) -> list[Key]:
+        """Keys of all results, in the order in which they are computed."""
+        samples = [(ITSELF, number) for number in range(self.count)]
+        return samples + [key for keys in self.budget_keys.values() for key in keys]
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """All that determines the set."""
+        return {
+            "generator": "orthotropic phases after Liu, Wu and Koishi (2019)",
+            "seed": int(self.seed),
+            "count": int(self.count),
+            "tolerance": float(self.tolerance),
+            "phases": list(self.image.names),
+            "microstructure": self.microstructure,
+            "phase_image": self.image.digest,
+            "grid": list(self.image.shape),
+            "descriptors": {name: float(value) for name, value in self.descriptors.items()},
+            "error_budget": self.budget.model_dump(),
+        }
+
+    def tasks(self, keys: Sequence[Key]) -> Iterator[tuple[PhaseImage, Array, float]]:
+        """Arguments of `homogenize`, made one by one.
+
+        Raises:
+            ImageError: If an image of the error budget cannot be made.
+        """
+        name, image = ITSELF, self.image
+        for variant, number in keys:
+            if variant != name:
+                name = variant
+                try:
+                    image = self.variants.get(variant, lambda: self.image)()
+                except ValueError as error:
+                    message = f"{self.path}: {variant} of the error budget: {error}"
+                    raise ImageError(message) from error
+            tolerance = self.tolerance / TIGHTER if variant == "tolerance" else self.tolerance
+            yield image, self.phase_stiffness[number], tolerance
+
+    def training_set(self, results: Mapping[Key, EffectiveStiffness]) -> TrainingSet:
+        """The set, from all of its results."""
+        samples = [results[key] for key in self.keys[: self.count]]
+        stiffness, budget = np.stack([each.stiffness for each in samples]), None
+        if self.budget_keys:
+            chosen = np.array([number for _, number in self.budget_keys["tolerance"]])
+            variants = {
+                name: np.stack([results[key].stiffness for key in keys])
+                for name, keys in self.budget_keys.items()
+            }
+            budget = ErrorBudget(chosen, stiffness[chosen], variants)
+        return TrainingSet(
+            self.image,
+            self.phase_stiffness,
+            stiffness,
+            np.stack([each.iterations for each in samples]),
+            np.array([each.residual for each in samples]),
+            self.recipe["descriptors"],
+            self.recipe,
+            budget,
+        )
