@@ -12,6 +12,7 @@ import typer
 from dmn_fem import __version__
 from dmn_fem.cli._console import WorkFailed
 from dmn_fem.cli._data import microstructure, sample_data, samples_info
+from dmn_fem.cli._homogenize import homogenize_image
 from dmn_fem.cli._online import info, plot, point, stiffness
 from dmn_fem.cli._training import build, train, transfer
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(microstructure)
 app.command("sample")(sample_data)
+app.command("homogenize")(homogenize_image)
 app.command()(train)
 app.command()(transfer)
 app.command()(build)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dmn_fem.notation import Array
+from dmn_fem.notation import IN_PLANE, Array
 
 
 class Moduli(NamedTuple):
@@ -13,6 +13,25 @@ class Moduli(NamedTuple):
 
     bulk: float
     shear: float
+
+    @classmethod
+    def nearest(cls, stiffness: ArrayLike) -> "Moduli":
+        """Moduli of the isotropic stiffness next to a Mandel one (6, 6), (4, 4) or (3, 3).
+
+        In 2D only the plane counts: of (4, 4) the component 33 is left out.
+        """
+        plane = _in_plane(stiffness)
+        d = 2 if len(plane) == 3 else 3
+        bulk = plane[:d, :d].mean()
+        return cls(float(bulk), float((np.trace(plane) - d * bulk) / (2 * (len(plane) - 1))))
+
+    def describe(self, stiffness: ArrayLike) -> bool:
+        """Whether a Mandel stiffness, in 2D its plane, is the isotropic one of these moduli."""
+        plane = _in_plane(stiffness)
+        d = 2 if len(plane) == 3 else 3
+        isotropic = 2 * self.shear * np.eye(len(plane))
+        isotropic[:d, :d] += self.bulk - 2 * self.shear / d
+        return bool(np.allclose(plane, isotropic, rtol=0, atol=1e-9 * abs(plane).max()))
 
 
 def voigt(fractions: ArrayLike, phase_stiffness: ArrayLike) -> Array:
@@ -125,3 +144,8 @@ def checked_fractions(fractions: ArrayLike) -> Array:
     if not ((fractions >= 0).all() and abs(fractions.sum() - 1) < 1e-9):
         raise ValueError(f"volume fractions are {fractions}; they must be >= 0 and sum to one")
     return fractions
+
+
+def _in_plane(stiffness: ArrayLike) -> Array:
+    stiffness = np.asarray(stiffness, dtype=float)
+    return stiffness[np.ix_(IN_PLANE, IN_PLANE)] if len(stiffness) == 4 else stiffness

@@ -1,0 +1,148 @@
+"""The verb homogenize: what it answers, and what it says of a wrong call."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from dmn_fem.cli import main
+from dmn_fem.homogenization import (
+    effective_conductivity,
+    hashin_shtrikman_conductivity,
+    homogenize,
+    thermoelastic,
+)
+from dmn_fem.laws import initial_stiffness, read_phases
+from dmn_fem.microstructure import PhaseImage, discs, laminate, spheres
+
+PHASES = """
+[matrix]
+law = "j2_plasticity"
+young_modulus = 100.0
+poisson_ratio = 0.3
+yield_stress = 0.1
+hardening = { type = "linear", modulus = 5.0 }
+[inclusion]
+law = "linear_elastic"
+young_modulus = 500.0
+poisson_ratio = 0.19
+"""
+ORDER = (
+    "reuss",
+    "hashin_shtrikman_lower",
+    "mori_tanaka",
+    "full_field",
+    "hashin_shtrikman_upper",
+    "voigt",
+)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a plane and a solid cell and their phases, entered."""
+    discs(0.3, 8, 0).image(32).save(tmp_path / "plane.npz")
+    spheres(0.3, 4, 0).image(12).save(tmp_path / "solid.npz")
+    (tmp_path / "phases.toml").write_text(PHASES)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def call(capsys):
+    """Call the command line; gives exit status, standard output and standard error."""
+
+    def run(line):
+        with pytest.raises(SystemExit) as end:
+            main(line.split())
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "dimension"), [("plane", 2), ("solid", 3)])
+def test_stiffness_and_its_estimates(folder, call, name, dimension) -> None:
+    code, out, err = call(f"homogenize {name}.npz --phases phases.toml --json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    image, laws = PhaseImage.load(folder / f"{name}.npz"), read_phases("phases.toml")
+    stiffness = [initial_stiffness(laws[phase], dimension) for phase in image.names]
+    np.testing.assert_allclose(
+        answer["stiffness"], homogenize(image, stiffness).stiffness, rtol=1e-12
+    )
+    assert answer["notation"] == "mandel"
+    assert len(answer["components"]) == len(stiffness[0])
+    assert answer["volume_fractions"]["inclusion"] == pytest.approx(0.3, abs=1e-9)
+    for modulus in ("bulk_modulus", "shear_modulus"):
+        values = answer[modulus]
+        assert all(values[low] <= values[high] * (1 + 1e-12) for low, high in pairwise(ORDER))
+        assert values["mori_tanaka"] < values["self_consistent"] < values["voigt"]
+
+
+def test_expansion_and_conductivity(folder, call) -> None:
+    code, out, err = call(
+        "homogenize plane.npz --phases phases.toml --expansion matrix=6e-5 "
+        "--expansion inclusion=5e-6,4e-6,3e-6 --conductivity matrix=0.2 "
+        "--conductivity inclusion=1.1 --tolerance 1e-6 --json"
+    )
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    image, laws = PhaseImage.load(folder / "plane.npz"), read_phases("phases.toml")
+    stiffness = [initial_stiffness(laws[phase], 2) for phase in image.names]
+    expansion = [[6e-5, 6e-5, 6e-5, 0], [5e-6, 4e-6, 3e-6, 0]]
+    expected = thermoelastic(image, stiffness, expansion, 1e-6)
+    np.testing.assert_allclose(answer["expansion"], expected.expansion, rtol=1e-10)
+    np.testing.assert_allclose(answer["stiffness"], expected.stiffness, rtol=1e-10)
+    phases = np.multiply.outer([0.2, 1.1], np.eye(2))
+    conductivity = effective_conductivity(image, phases, 1e-6).conductivity
+    np.testing.assert_allclose(answer["conductivity"], conductivity, rtol=1e-10)
+    means = answer["mean_conductivity"]
+    assert means["full_field"] == pytest.approx(np.trace(conductivity) / 2)
+    bounds = hashin_shtrikman_conductivity(image.volume_fractions, [0.2, 1.1], 2)
+    assert (means["hashin_shtrikman_lower"], means["hashin_shtrikman_upper"]) == bounds
+
+
+def test_tables_for_people(folder, call) -> None:
+    code, out, _ = call(
+        "homogenize plane.npz --phases phases.toml --expansion matrix=1 --expansion inclusion=2 "
+        "--conductivity matrix=1 --conductivity inclusion=2"
+    )
+    assert code == 0
+    for word in ("stiffness", "expansion", "conductivity", "Voigt", "self-consistent"):
+        assert word in out
+
+
+def test_estimates_that_do_not_exist_are_left_out(folder, call) -> None:
+    """Insulating layers: no matrix, no self-consistent medium, anisotropic in the plane."""
+    laminate(2, 8, [0.75, 0.25], names=("inclusion", "matrix")).save("layers.npz")
+    line = "homogenize layers.npz --conductivity inclusion=0 --conductivity matrix=2,1 --json"
+    code, out, _ = call(line)
+    answer = json.loads(out)
+    assert code == 0
+    assert "stiffness" not in answer
+    assert set(answer["mean_conductivity"]) == {"full_field", "reuss", "voigt"}
+    np.testing.assert_allclose(answer["conductivity"], np.diag([0, 0.25]), atol=1e-9)
+    assert call(line.removesuffix("--json"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("plane.npz", "give --phases or --conductivity"),
+        ("plane.npz --expansion matrix=1", "--expansion needs the stiffnesses of --phases"),
+        ("plane.npz --conductivity matrix=1", "given for matrix; the phases of the image are"),
+        ("plane.npz --conductivity matrix", "must be PHASE=NUMBER, or 2 numbers"),
+        ("plane.npz --conductivity matrix=1,2,3", "must be PHASE=NUMBER, or 2 numbers"),
+        ("plane.npz --conductivity matrix=1 --conductivity matrix=2", "given twice"),
+        ("plane.npz --phases other.toml", "other.toml: has the phases steel; the image needs"),
+        ("none.npz --conductivity matrix=1", "none.npz: No such file"),
+        ("plane.npz --phases phases.toml --tolerance 2", "tolerance is 2"),
+    ],
+)
+def test_wrong_calls(folder, call, line, message) -> None:
+    (folder / "other.toml").write_text(PHASES.replace("[matrix]", "[steel]").split("[incl")[0])
+    code, out, err = call(f"homogenize {line}")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
