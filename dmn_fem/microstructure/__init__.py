@@ -15,7 +15,7 @@ from dmn_fem.microstructure._image import PhaseImage, laminate
 from dmn_fem.microstructure._interface import CutVoxels
 from dmn_fem.microstructure._particles import Particles, discs, spheres
 from dmn_fem.microstructure._pictures import from_labels, mirror, otsu, segment, stitch
-from dmn_fem.microstructure._voxel_files import read_voxels, write_voxels
+from dmn_fem.microstructure._voxel_files import read_voxels, vtk_messages, write_voxels
 
 __all__ = [
     "CutVoxels",
@@ -39,5 +39,6 @@ __all__ = [
     "spheres",
     "stitch",
     "two_point_correlation",
+    "vtk_messages",
     "write_voxels",
 ]

@@ -10,7 +10,7 @@ import os
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -102,8 +102,8 @@ def write_voxels(image: PhaseImage, path: str | os.PathLike[str], *, order: Orde
     """Write the phases of an image, numbered from 0, to a file of another program.
 
     Only ``.vti`` has room for cut voxels: cell data ``share_NAME`` of every phase, beside
-    ``phase``. In all other files a cut voxel counts as filled by the phase that it holds most of. Pictures
-    spread the phases evenly from black to white.
+    ``phase``. In all other files a cut voxel counts as filled by the phase that it holds most of.
+    Pictures spread the phases evenly from black to white.
 
     Args:
         image: What is written.
@@ -129,19 +129,28 @@ def write_voxels(image: PhaseImage, path: str | os.PathLike[str], *, order: Orde
     write_atomically(path, content)
 
 
-def pyvista() -> ModuleType:
-    """PyVista, which is an optional dependency.
+@contextlib.contextmanager
+def vtk_messages() -> Iterator[tuple[ModuleType, Callable[[], str]]]:
+    """PyVista, and what VTK has said so far within the context instead of on standard error.
 
     Raises:
-        RuntimeError: If it is not installed.
+        RuntimeError: If PyVista, which is an optional dependency, is not installed.
     """
     try:
         import pyvista
+        from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
     except ImportError as error:
         raise RuntimeError(
             ".vti files and pictures in 3D need PyVista: pip install 'dmn-fem[vtk]'"
         ) from error
-    return pyvista
+    usual, window = vtkOutputWindow.GetInstance(), vtkStringOutputWindow()
+    vtkOutputWindow.SetInstance(window)
+    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
+    try:
+        yield pyvista, window.GetOutput
+    finally:
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_INFO)
+        vtkOutputWindow.SetInstance(usual)
 
 
 def _format(path: Path) -> str:
@@ -202,22 +211,21 @@ def _to_picture(image: PhaseImage, path: Path) -> bytes:
     return stream.getvalue()
 
 
-@contextlib.contextmanager
-def _vtk_errors(path: Path) -> Iterator[ModuleType]:
-    """VTK says errors on standard error and goes on: turn them into exceptions."""
-    vista = pyvista()
-    try:
-        with vista.VtkErrorCatcher(raise_errors=True, send_to_logging=False):
-            yield vista
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise ValueError(f"{path} is not whole VTK image data: {error}") from error
-
-
 def _from_vti(path: Path, name: str | None) -> NDArray[Any]:
-    with _vtk_errors(path) as vista:
-        grid = vista.read(path)
-    if not isinstance(grid, vista.ImageData):
-        raise ValueError(f"{path} holds no VTK image data")
+    with vtk_messages() as (vista, messages):
+        from vtkmodules.vtkIOXML import vtkXMLImageDataReader
+
+        reader = vtkXMLImageDataReader()
+        reader.SetFileName(str(path))
+        # The reader says what is wrong with a file and goes on.
+        if not reader.CanReadFile(str(path)):
+            raise ValueError(f"{path} holds no VTK image data")
+        reader.Update()
+        if messages():
+            # "ERROR: In SOURCE, line N\nCLASS (ADDRESS): what is wrong", and what follows from it.
+            reason = messages().partition("): ")[2].partition("\n")[0]
+            raise ValueError(f"{path} is not whole VTK image data: {reason}")
+        grid: Any = vista.wrap(reader.GetOutput())
     if not np.allclose(grid.spacing, grid.spacing[0], rtol=1e-6, atol=0):
         raise ValueError(f"{path}: its spacing is {grid.spacing}; voxels must be squares or cubes")
     points = tuple(grid.dimensions)
@@ -241,7 +249,8 @@ def _from_vti(path: Path, name: str | None) -> NDArray[Any]:
 
 def _to_vti(image: PhaseImage) -> bytes:
     lengths = [*image.shape, 1][:3]
-    grid: Any = pyvista().ImageData(dimensions=[length + 1 for length in lengths])
+    with vtk_messages() as (vista, _):
+        grid: Any = vista.ImageData(dimensions=[length + 1 for length in lengths])
     grid.cell_data["phase"] = image.phases.ravel(order="F")
     if image.cut is not None:
         for name in image.names:
