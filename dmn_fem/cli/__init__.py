@@ -13,6 +13,7 @@ from dmn_fem import __version__
 from dmn_fem.cli._console import WorkFailed
 from dmn_fem.cli._data import microstructure, sample_data, samples_info
 from dmn_fem.cli._homogenize import homogenize_image
+from dmn_fem.cli._images import describe_image, export_image, import_image
 from dmn_fem.cli._online import info, plot, point, stiffness
 from dmn_fem.cli._training import build, train, transfer
 
@@ -40,6 +41,11 @@ samples_app = typer.Typer(help="Look into a training set.")
 app.add_typer(samples_app, name="samples")
 samples_app.command("info")(samples_info)
 app.command()(point)
+image_app = typer.Typer(help="Exchange phase images with other programs, and describe them.")
+app.add_typer(image_app, name="image")
+image_app.command("import")(import_image)
+image_app.command("export")(export_image)
+image_app.command("describe")(describe_image)
 
 # UsageError of click, or of the copy of click inside newer versions of typer.
 USAGE_ERROR: Any = typer.BadParameter.__base__
@@ -57,6 +63,7 @@ def _without_verb(
 
 
 @samples_app.callback(invoke_without_command=True)
+@image_app.callback(invoke_without_command=True)
 @database_app.callback(invoke_without_command=True)
 def _without_question(context: typer.Context) -> None:
     if context.invoked_subcommand is None:

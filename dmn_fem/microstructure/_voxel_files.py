@@ -9,6 +9,7 @@ import io
 import os
 import struct
 import tempfile
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -37,8 +38,11 @@ _DAMAGE = (
     IndexError,
     struct.error,
     zlib.error,
+    UserWarning,
     Image.DecompressionBombError,
 )
+# Pillow warns of a damaged directory of a TIFF and goes on without what it has lost.
+_DAMAGE_WARNING = "Corrupt|Possibly corrupt|Truncated|Tag (data|offset)"
 _GREY_MODES = ("L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -179,7 +183,8 @@ def _from_raw(
 
 def _from_picture(path: Path, content: bytes) -> NDArray[Any]:
     try:
-        with Image.open(io.BytesIO(content)) as picture:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as picture:
+            warnings.filterwarnings("error", _DAMAGE_WARNING, UserWarning)
             pages = [
                 np.asarray(page if page.mode in _GREY_MODES else page.convert("L"))
                 for page in ImageSequence.Iterator(picture)
