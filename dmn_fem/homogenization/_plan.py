@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dmn_fem.homogenization._budget import TIGHTER, BudgetSettings, ErrorBudget
+from dmn_fem.homogenization._budget import TIGHTER, BudgetSettings, ErrorBudget, least_order
 from dmn_fem.homogenization._draw import draw_phase_stiffness
 from dmn_fem.homogenization._elastic import EffectiveStiffness
 from dmn_fem.homogenization._journal import Key
@@ -132,7 +132,7 @@ class SetPlan:
                 name: np.stack([results[key].stiffness for key in keys])
                 for name, keys in self.budget_keys.items()
             }
-            budget = ErrorBudget(chosen, stiffness[chosen], variants)
+            budget = ErrorBudget(chosen, stiffness[chosen], variants, least_order(self.image))
         return TrainingSet(
             self.image,
             self.phase_stiffness,

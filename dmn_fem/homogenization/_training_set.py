@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmn_fem._files import write_atomically
-from dmn_fem.homogenization._budget import ErrorBudget
+from dmn_fem.homogenization._budget import ErrorBudget, least_order
 from dmn_fem.microstructure import CutVoxels, PhaseImage
 from dmn_fem.notation import Array
 
@@ -137,6 +137,7 @@ class TrainingSet:
             if "cut" in image:
                 cut = CutVoxels(*(image["cut"][each.name][()] for each in fields(CutVoxels)))
             matrix = json.loads(image.attrs["matrix"])
+            phases = PhaseImage(image["phases"][()], tuple(attributes["phases"]), cut, matrix)
             arrays = {
                 key: file[key][()]
                 for key in ("phase_stiffness", "stiffness", "iterations", "residual")
@@ -147,9 +148,10 @@ class TrainingSet:
                     sample[()],
                     arrays["stiffness"][sample[()]],
                     {key: values[()] for key, values in variants.items()},
+                    least_order(phases),
                 )
             return cls(
-                PhaseImage(image["phases"][()], tuple(attributes["phases"]), cut, matrix),
+                phases,
                 **arrays,
                 descriptors=attributes["descriptors"],
                 recipe=attributes["recipe"],
