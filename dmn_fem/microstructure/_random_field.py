@@ -89,7 +89,7 @@ def random_field(
     dimension: int,
     volume_fraction: float,
     seed: int,
-    wavelength: float = 0.2,
+    wavelength: float = 0.125,
     bandwidth: float = 0.2,
 ) -> RandomField:
     """Isotropic Gaussian random field of nearly one wavelength, periodic in the unit cell.
