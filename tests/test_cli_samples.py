@@ -5,7 +5,13 @@ import json
 import pytest
 
 from dmn_fem.cli import main
-from dmn_fem.homogenization import TrainingSet
+from dmn_fem.homogenization import (
+    DataRecipe,
+    TrainingSet,
+    homogenize,
+    sample_family,
+    start_processes,
+)
 from dmn_fem.microstructure import discs
 
 RECIPE = """
@@ -87,6 +93,26 @@ def test_failing_sample_is_status_1(folder, call, monkeypatch):
     code, _, err = call("sample tiny.toml --directory work")
     assert code == 1
     assert "dmn-fem: work/samples_0.2.h5: sample 0: the full field did not converge" in err
+
+
+def test_interrupt_is_said_and_loses_nothing(folder, call, monkeypatch):
+    results = iter([homogenize] * 7)
+
+    def interrupted(*arguments):
+        for each in results:
+            return each(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dmn_fem.homogenization._campaign.homogenize", interrupted)
+        code, _, err = call("sample tiny.toml --directory work")
+    assert code == 130
+    assert "dmn-fem: interrupted; the same call goes on where it was" in err
+    reports = []
+    with start_processes() as workers:
+        recipe = DataRecipe.load("tiny.toml")
+        sample_family(recipe, "work", workers, lambda _, done, __: reports.append(done))
+    assert reports[0] == 7
 
 
 @pytest.mark.parametrize(

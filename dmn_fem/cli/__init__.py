@@ -49,6 +49,8 @@ image_app.command("describe")(describe_image)
 
 # UsageError of click, or of the copy of click inside newer versions of typer.
 USAGE_ERROR: Any = typer.BadParameter.__base__
+# What some versions of typer make of an interrupt.
+INTERRUPTED = 130
 
 
 @app.callback(invoke_without_command=True)
@@ -82,7 +84,12 @@ def _run(arguments: list[str] | None) -> int:
     try:
         # Typer gives the status of an early exit, as after --help.
         status: Any = app(arguments, standalone_mode=False)
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
         return status if isinstance(status, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted; the same call goes on where it was")
+        return INTERRUPTED
     except USAGE_ERROR as error:
         _say(error.format_message())
         return 2
@@ -95,9 +102,6 @@ def _run(arguments: list[str] | None) -> int:
     except (WorkFailed, OSError, RuntimeError) as error:
         _say(str(error))
         return 1
-    except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted; the same call goes on where it was")
-        return 130
 
 
 def _say(message: str) -> None:

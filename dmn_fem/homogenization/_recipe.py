@@ -134,8 +134,10 @@ class DataRecipe(BaseModel):
         variants = {"coarse": changed(grid=cell.grid // 2)}
         if self.error_budget.finer_grid:
             variants["fine"] = changed(grid=2 * cell.grid)
-        for number in range(1, self.error_budget.realisations + 1):
-            variants[f"realisation_{number}"] = changed(seed=cell.seed + number)
+        seed = cell.model_dump().get("seed")
+        if seed is not None:
+            for number in range(1, self.error_budget.realisations + 1):
+                variants[f"realisation_{number}"] = changed(seed=seed + number)
         return SetPlan(
             path,
             self.image(volume_fraction),
