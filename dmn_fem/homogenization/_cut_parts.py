@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dmn_fem.homogenization._mixing import Mixing, jumps, parts
 from dmn_fem.laws import PhaseLaw, initial_stiffness
@@ -30,22 +29,12 @@ class Condensed:
     Attributes:
         stress: (voxels, s).
         tangent: (voxels, s, s).
-        unbalanced: Energy of the stress jumps that the free jumps of strain still have to cure.
-        voxel: Voxel of every part, (n,).
-        from_strain: Minus the change of a part's jump with the strain of its voxel, (n, s, s).
-        from_stress: Minus its change that the jump of the stresses asks for, (n, s).
+        unbalanced: Energy of the stress jumps that the jumps of strain still have to cure.
     """
 
     stress: Array
     tangent: Array
     unbalanced: float
-    voxel: NDArray[np.int64]
-    from_strain: Array
-    from_stress: Array
-
-    def jump(self, strain: Array) -> Array:
-        """Newton step of the jumps, (n, s), beside one of the strain, (voxels, s)."""
-        return -np.einsum("nij,nj->ni", self.from_strain, strain[self.voxel]) - self.from_stress
 
 
 class CutParts:
@@ -154,15 +143,12 @@ class CutParts:
             self._gather(stress, mean),
             self._gather(tangent, mean_tangent),
             unbalanced,
-            self.voxel,
-            from_strain,
-            from_stress,
         )
 
     def _jumps(
         self, first: Array, second: Array, stiff: Array, other: Array
     ) -> tuple[Array, Array, float]:
-        """Newton step of the jumps, see `Condensed`: by strain, by stress, and the energy left."""
+        """Minus derivative of the jumps by strain, minus their Newton step, and the energy left."""
         difference, traction = stiff - other, first - second
         both = self._second[..., None] * stiff + self._first[..., None] * other
         from_strain, from_stress = np.zeros_like(difference), np.zeros_like(traction)

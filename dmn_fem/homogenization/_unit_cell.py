@@ -201,7 +201,7 @@ class UnitCellLaw:
         """Code and Newton iterations of one point; its arrays are written."""
         grid, cut, size = self._grid, self._cut, self.strain_size
         displacement, jump = self._unknowns(old)
-        step, jump_step = np.zeros(grid.shape), np.zeros_like(jump)
+        step = np.zeros(grid.shape)
         slope, share, halvings, count, unbalanced = 0.0, 1.0, 0, 0, np.inf
         code: int = Code.FAILED
         if not np.isfinite(mean_strain).all():
@@ -227,11 +227,10 @@ class UnitCellLaw:
                 # The derivative of the convex incremental potential along the step; see the
                 # network's Newton.
                 now = float(np.vdot(force, step))
-                if law_code < 0 or not now <= 0.8 * abs(slope):
+                if law_code < 0 or not now <= 0.25 * abs(slope):
                     shorter = share * abs(slope) / (abs(slope) + now) if law_code >= 0 else 0.0
                     shorter = max(shorter, 0.1 * share) if np.isfinite(shorter) else 0.1 * share
                     displacement += (shorter - share) * step
-                    jump += (shorter - share) * jump_step
                     share = shorter
                     halvings += 1
                     continue
@@ -253,9 +252,7 @@ class UnitCellLaw:
             step = solve_linear(
                 grid, local.tangent, self._every, -force, green, accuracy
             ).displacement
-            jump_step = local.jump(grid.strain(np.zeros(size), step))
             displacement += step
-            jump += jump_step
             slope, share, halvings = float(np.vdot(force, step)), 1.0, 0
 
         new[: self._leading] = np.concatenate([displacement.ravel(), jump.ravel()])
