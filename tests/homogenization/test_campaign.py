@@ -1,5 +1,6 @@
 """Campaigns under accidents: whatever happens, the same bits are there in the end."""
 
+import itertools
 import os
 import random
 import resource
@@ -154,7 +155,7 @@ def test_killed_at_random_moments(recipe, expected, tmp_path: Path) -> None:
             time.sleep(0.01)
         for path in directory.glob("*.h5"):
             assert path.read_bytes() == expected[path.name]
-    assert make(recipe, directory)[0] > 0
+    make(recipe, directory)
     assert files(directory).items() >= expected.items()
     assert not list(directory.glob("*.journal"))
 
@@ -189,11 +190,12 @@ def test_truncated_journal(recipe, expected, tmp_path: Path, cut: int, monkeypat
 
 def stop_at(call: int, monkeypatch, error: type[BaseException] = KeyboardInterrupt) -> list[int]:
     """Let a call of the solver fail; gives the list of calls."""
-    calls: list[int] = []
+    numbers, calls = itertools.count(), []
 
     def fail(*arguments) -> EffectiveStiffness:
-        calls.append(len(calls))
-        if len(calls) == call + 1:
+        number = next(numbers)
+        calls.append(number)
+        if number == call:
             raise error("the full field did not converge")
         return homogenize(*arguments)
 
@@ -201,17 +203,14 @@ def stop_at(call: int, monkeypatch, error: type[BaseException] = KeyboardInterru
     return calls
 
 
-@pytest.mark.parametrize(("call", "where"), [(5, "sample 5:"), (20, "of the error budget):")])
+@pytest.mark.parametrize(("call", "where"), [(5, ""), (20, r" \(\w+ of the error budget\)")])
 def test_failing_sample_is_named_and_loses_nothing(
     recipe, expected, tmp_path: Path, monkeypatch, call: int, where: str
 ) -> None:
     calls = stop_at(call, monkeypatch, ValueError)
-    with (
-        ThreadPoolExecutor(3) as executor,
-        pytest.raises(CampaignError, match=r"samples_0\.2\.h5: sample .*not converge") as caught,
-    ):
+    message = rf"samples_0\.2\.h5: sample \d+{where}: the full field did not converge"
+    with ThreadPoolExecutor(3) as executor, pytest.raises(CampaignError, match=message) as caught:
         make(recipe, tmp_path, Workers(executor, 6))
-    assert where in str(caught.value) or len(calls) > call + 1
     assert "\n" not in str(caught.value)
     monkeypatch.undo()
     assert make(recipe, tmp_path)[0] == len(calls) - 1
@@ -365,9 +364,27 @@ def test_failing_sample_ends_all_ranks_with_one_line(recipe, expected, tmp_path:
     assert files(directory) == expected
 
 
+SLOW = """
+import time
+import dmn_fem.homogenization._campaign as campaign
+from dmn_fem.cli import main
+from dmn_fem.homogenization import homogenize
+
+def slow(*arguments):
+    time.sleep(0.1)
+    return homogenize(*arguments)
+
+campaign.homogenize = slow
+main()
+"""
+
+
 def test_killed_rank_ends_the_others(recipe, expected, tmp_path: Path) -> None:
-    with mpiexec(3, COMMAND, recipe, "--directory", tmp_path) as campaign:
-        while bytes_there(tmp_path) < 1200:
+    script, directory = tmp_path / "slow.py", tmp_path / "work"
+    script.write_text(SLOW)
+    program = [sys.executable, script, "sample"]
+    with mpiexec(3, program, recipe, "--directory", directory) as campaign:
+        while bytes_there(directory) < 1200:
             assert campaign.poll() is None
             time.sleep(0.005)
         ranks = [each for each in descendants(campaign.pid) if not descendants(each)]
@@ -375,8 +392,8 @@ def test_killed_rank_ends_the_others(recipe, expected, tmp_path: Path) -> None:
         campaign.communicate(timeout=60)
     assert campaign.returncode != 0
     assert not any(is_running(each) for each in ranks)
-    assert make(recipe, tmp_path)[0] > 0
-    assert files(tmp_path).items() >= expected.items()
+    assert make(recipe, directory)[0] > 0
+    assert files(directory).items() >= expected.items()
 
 
 def test_results_do_not_depend_on_the_order(recipe, expected, tmp_path: Path) -> None:
