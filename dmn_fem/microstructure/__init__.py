@@ -1,6 +1,13 @@
 """Periodic phase images, and the generators that make them."""
 
-from dmn_fem.microstructure._cell import ParticleCell
+from dmn_fem.microstructure._cell import (
+    Cell,
+    FibreCell,
+    LayerCell,
+    ParticleCell,
+    RandomFieldCell,
+    WeaveCell,
+)
 from dmn_fem.microstructure._descriptors import (
     PhaseDescription,
     describe,
@@ -11,34 +18,54 @@ from dmn_fem.microstructure._descriptors import (
     specific_surface,
     two_point_correlation,
 )
+from dmn_fem.microstructure._fibres import Fibres, fibres
 from dmn_fem.microstructure._image import PhaseImage, laminate
 from dmn_fem.microstructure._interface import CutVoxels
+from dmn_fem.microstructure._layers import layers
 from dmn_fem.microstructure._particles import Particles, discs, spheres
 from dmn_fem.microstructure._pictures import from_labels, mirror, otsu, segment, stitch
+from dmn_fem.microstructure._polycrystal import Polycrystal, laguerre, voronoi
+from dmn_fem.microstructure._random_field import RandomField, random_field
 from dmn_fem.microstructure._voxel_files import read_voxels, vtk_messages, write_voxels
+from dmn_fem.microstructure._weave import Weave, weave
 
 __all__ = [
+    "Cell",
     "CutVoxels",
+    "FibreCell",
+    "Fibres",
+    "LayerCell",
     "ParticleCell",
     "Particles",
     "PhaseDescription",
     "PhaseImage",
+    "Polycrystal",
+    "RandomField",
+    "RandomFieldCell",
+    "Weave",
+    "WeaveCell",
     "describe",
     "discs",
+    "fibres",
     "from_labels",
+    "laguerre",
     "laminate",
+    "layers",
     "lineal_path",
     "mirror",
     "normal_tensor",
     "orientation_tensor",
     "otsu",
     "radial_average",
+    "random_field",
     "read_voxels",
     "segment",
     "specific_surface",
     "spheres",
     "stitch",
     "two_point_correlation",
+    "voronoi",
     "vtk_messages",
+    "weave",
     "write_voxels",
 ]

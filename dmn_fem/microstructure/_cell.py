@@ -1,34 +1,57 @@
-"""The description of a particle cell in recipes: all but its volume fraction."""
+"""The description of a cell in recipes: all but its volume fraction."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dmn_fem.microstructure._fibres import fibres
 from dmn_fem.microstructure._image import PhaseImage
+from dmn_fem.microstructure._layers import layers
 from dmn_fem.microstructure._particles import discs, spheres
+from dmn_fem.microstructure._random_field import random_field
+from dmn_fem.microstructure._weave import weave
+
+type _Count = Annotated[int, Field(ge=1)]
+type _Seed = Annotated[int, Field(ge=0)]
+type _Gap = Annotated[float, Field(ge=0)]
+type _Positive = Annotated[float, Field(gt=0)]
+type _Row = tuple[float, float, float]
 
 
-class ParticleCell(BaseModel):
+class _Cell(BaseModel):
+    """What all have.
+
+    Attributes:
+        phases: Names of the phases of its image.
+        grid: Voxels along each axis, of a flat cell along the first two.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    phases: ClassVar[tuple[str, ...]]
+    grid: Annotated[int, Field(ge=1)]
+
+
+class ParticleCell(_Cell):
     """Particles at random in a periodic cell, of any volume fraction.
 
     Attributes:
-        generator: ``discs`` (2D) or ``spheres`` (3D).
+        generator: ``discs`` (2D, also unidirectional fibres) or ``spheres`` (3D).
         count: Number of particles.
         seed: Of their placement.
-        gap: Least distance between two surfaces, in diameters.
-        grid: Voxels along each axis.
+        gap: Least distance between two surfaces, in mean diameters.
+        variation: Coefficient of variation of the diameters.
 
     Raises:
         ValueError: If one of them is missing or out of range.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+    phases = ("matrix", "inclusion")
     generator: Literal["discs", "spheres"]
-    count: Annotated[int, Field(ge=1)]
-    seed: Annotated[int, Field(ge=0)]
-    gap: Annotated[float, Field(ge=0)]
-    grid: Annotated[int, Field(ge=1)]
+    count: _Count
+    seed: _Seed
+    gap: _Gap
+    variation: Annotated[float, Field(ge=0)] = 0.0
 
     @property
     def dimension(self) -> int:
@@ -36,10 +59,111 @@ class ParticleCell(BaseModel):
         return {"discs": 2, "spheres": 3}[self.generator]
 
     def image(self, volume_fraction: float) -> PhaseImage:
-        """The cell of a volume fraction, phases ``matrix`` and ``inclusion``.
+        """The cell of a volume fraction.
 
         Raises:
             ValueError: If the particles do not fit.
         """
         generate = {"discs": discs, "spheres": spheres}[self.generator]
-        return generate(volume_fraction, self.count, self.seed, self.gap).image(self.grid)
+        particles = generate(volume_fraction, self.count, self.seed, self.gap, self.variation)
+        return particles.image(self.grid)
+
+
+class FibreCell(_Cell):
+    """Straight short fibres in a periodic cube; see `fibres`."""
+
+    phases = ("matrix", "fibre")
+    generator: Literal["fibres"]
+    count: _Count
+    seed: _Seed
+    gap: _Gap
+    aspect_ratio: Annotated[float, Field(gt=1)]
+    orientation: _Row | tuple[_Row, _Row, _Row]
+
+    @property
+    def dimension(self) -> int:
+        """3."""
+        return 3
+
+    def image(self, volume_fraction: float) -> PhaseImage:
+        """The cell of a volume fraction.
+
+        Raises:
+            ValueError: If the fibres do not fit or cannot have the orientation tensor.
+        """
+        return fibres(
+            volume_fraction, self.count, self.seed, self.aspect_ratio, self.orientation, self.gap
+        ).image(self.grid)
+
+
+class RandomFieldCell(_Cell):
+    """A periodic Gaussian random field cut at a level; see `random_field`."""
+
+    phases = ("phase_1", "phase_2")
+    generator: Literal["random_field"]
+    dimension: Literal[2, 3]
+    seed: _Seed
+    wavelength: _Positive
+    bandwidth: _Positive = 0.2
+
+    def image(self, volume_fraction: float) -> PhaseImage:
+        """The cell of a volume fraction, that of the second phase.
+
+        Raises:
+            ValueError: If no wave fits in the cell or the grid is too coarse.
+        """
+        return random_field(
+            self.dimension, volume_fraction, self.seed, self.wavelength, self.bandwidth
+        ).image(self.grid)
+
+
+class LayerCell(_Cell):
+    """Two layers; see `layers`.
+
+    Attributes:
+        axis: Normal direction of the layers, from 0.
+    """
+
+    phases = ("layer_1", "layer_2")
+    generator: Literal["layers"]
+    dimension: Literal[2, 3]
+    axis: Annotated[int, Field(ge=0, le=2)] = 0
+
+    def image(self, volume_fraction: float) -> PhaseImage:
+        """The cell of a volume fraction, that of the second layer.
+
+        Raises:
+            ValueError: If a layer is thinner than a voxel.
+        """
+        fractions = (1 - volume_fraction, volume_fraction)
+        return layers(self.dimension, self.grid, fractions, self.axis)
+
+
+class WeaveCell(_Cell):
+    """A plain weave in a flat cell; see `weave`."""
+
+    phases = ("matrix", "warp", "weft")
+    generator: Literal["weave"]
+    height: _Positive
+    width: _Positive
+    gap: _Gap
+
+    @property
+    def dimension(self) -> int:
+        """3."""
+        return 3
+
+    def image(self, volume_fraction: float) -> PhaseImage:
+        """The cell of a volume fraction, that of all yarns.
+
+        Raises:
+            ValueError: If the yarns do not fit.
+        """
+        return weave(volume_fraction, self.height, self.width, self.gap).image(self.grid)
+
+
+type Cell = Annotated[
+    ParticleCell | FibreCell | RandomFieldCell | LayerCell | WeaveCell,
+    Field(discriminator="generator"),
+]
+"""Any of them, for the field of a recipe: ``generator`` says which."""
