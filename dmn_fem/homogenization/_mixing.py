@@ -30,7 +30,7 @@ from dmn_fem.notation import IN_PLANE, Array
 # inclusions stiffer and softer than the matrix. Measured: benchmarks/composite_voxels.py.
 _STIFF = (11.0, 1.5)
 _SOFT = (40.0, 1.0)
-_FLOW = 0.1  # stiffness of a matrix that flows, of its elastic one
+_FLOW = 0.04  # stiffness of a matrix that flows, of its elastic one
 _LEAST = 0.01  # part of a voxel below which a rule is left out
 _CHUNK = 8192  # voxels mixed at once: memory of the temporaries
 
