@@ -12,6 +12,7 @@ from dmn_fem.homogenization._elastic import EffectiveStiffness, effective_stiffn
 from dmn_fem.homogenization._executors import Workers, start_processes, start_ranks
 from dmn_fem.homogenization._full_field import LinearSolution, SpectralGrid, solve_linear
 from dmn_fem.homogenization._mixing import Mixing
+from dmn_fem.homogenization._orientation import orientation_average
 from dmn_fem.homogenization._recipe import DataRecipe, sample_family
 from dmn_fem.homogenization._sampling import sample
 from dmn_fem.homogenization._thermal import EffectiveThermoelasticity, thermoelastic
@@ -30,7 +31,6 @@ from dmn_fem.homogenization.mean_field import (
     eshelby,
     hill,
     mori_tanaka,
-    orientation_average,
     self_consistent,
 )
 

@@ -7,8 +7,6 @@ matrix: a property of the size of the dimension, (d, d), is a conductivity; one 
 References:
     Benveniste (1987), A new approach to the application of Mori-Tanaka's theory in composite
     materials, Mech. Mater. 6.
-    Advani and Tucker (1987), The use of tensors to describe and predict fiber orientation in short
-    fiber composites, J. Rheol. 31 (orientation averaging and the hybrid closure).
 """
 
 import numpy as np
@@ -24,7 +22,7 @@ from dmn_fem.homogenization._hill import (
     operators,
 )
 from dmn_fem.homogenization.bounds import checked_fractions, voigt
-from dmn_fem.notation import Array, to_tensor
+from dmn_fem.notation import Array
 
 _ITERATIONS = 1000  # of the self-consistent scheme, and the relative change at which it ends
 _CHANGE = 1e-12
@@ -36,7 +34,6 @@ __all__ = [
     "eshelby",
     "hill",
     "mori_tanaka",
-    "orientation_average",
     "self_consistent",
 ]
 
@@ -130,45 +127,6 @@ def self_consistent(
     )
 
 
-def orientation_average(aligned: ArrayLike, orientation: ArrayLike) -> Array:
-    """Mean of a stiffness or conductivity over the directions of its axis (Advani and Tucker).
-
-    The fourth-order orientation tensor that a stiffness needs is the hybrid closure of the second:
-    exact for aligned fibres and for uniform directions.
-
-    Args:
-        aligned: Property of aligned fibres along direction 1, transversely isotropic about it,
-            (6, 6) or (3, 3), as of `mori_tanaka`.
-        orientation: Second-order orientation tensor, symmetric, of trace one, (3, 3).
-
-    Returns:
-        (6, 6) or (3, 3).
-
-    Raises:
-        ValueError: If the shapes are wrong, the property is not transversely isotropic about
-            direction 1, or the tensor is no orientation tensor.
-    """
-    aligned = np.asarray(aligned, dtype=float)
-    a2 = np.asarray(orientation, dtype=float)
-    if aligned.shape not in [(3, 3), (6, 6)]:
-        raise ValueError(f"aligned has shape {aligned.shape}; it must be (3, 3) or (6, 6)")
-    if (
-        a2.shape != (3, 3)
-        or not np.allclose(a2, a2.T, rtol=0, atol=1e-9)
-        or abs(np.trace(a2) - 1) > 1e-9
-        or np.linalg.eigvalsh(a2).min() < -1e-9
-    ):
-        raise ValueError("an orientation tensor is symmetric, positive and of trace one, (3, 3)")
-    invariants = _conductivity_basis if aligned.shape == (3, 3) else _stiffness_basis
-    along_1 = invariants(np.diag([1.0, 0.0, 0.0]))
-    coefficients = np.linalg.lstsq(along_1.reshape(len(along_1), -1).T, aligned.ravel())[0]
-    if not np.allclose(
-        np.tensordot(coefficients, along_1, 1), aligned, rtol=0, atol=1e-6 * abs(aligned).max()
-    ):
-        raise ValueError("aligned is not transversely isotropic about direction 1")
-    return np.tensordot(coefficients, invariants(a2), 1)
-
-
 def _concentration(phases: Array, reference: Array, polarization: Array) -> Array:
     """Strain of every phase as an inclusion, over that far away: (I + P (C_p - C))⁻¹."""
     return np.linalg.inv(np.eye(len(reference)) + polarization @ (phases - reference))
@@ -182,38 +140,6 @@ def _mean(fractions: Array, phases: Array, concentration: Array) -> Array:
 
 def _symmetric(matrix: Array) -> Array:
     return 0.5 * (matrix + matrix.T)
-
-
-def _conductivity_basis(a2: Array) -> Array:
-    return np.stack([a2, np.eye(3)])
-
-
-def _stiffness_basis(a2: Array) -> Array:
-    """Advani and Tucker's five tensors (their eq. 29) as Mandel matrices, (5, 6, 6)."""
-    unit = np.eye(3)
-
-    def product(pattern: str, a: Array, b: Array) -> Array:
-        return np.einsum(pattern, a, b)
-
-    def symmetrized(a: Array, b: Array) -> Array:
-        """Sum of a_ij b_kl over the three ways to pair the indices."""
-        patterns = "ij,kl->ijkl", "ik,jl->ijkl", "il,jk->ijkl"
-        return np.sum([product(pattern, a, b) for pattern in patterns], axis=0)
-
-    both = symmetrized(a2, unit) + symmetrized(unit, a2)
-    linear = both / 7 - symmetrized(unit, unit) / 35
-    quadratic = product("ij,kl->ijkl", a2, a2)
-    hybrid = 1 - 27 * np.linalg.det(a2)
-    pairs = product("ij,kl->ijkl", a2, unit) + product("ij,kl->ijkl", unit, a2)
-    tensors = [
-        hybrid * quadratic + (1 - hybrid) * linear,
-        pairs,
-        both - pairs,
-        product("ij,kl->ijkl", unit, unit),
-        product("ik,jl->ijkl", unit, unit) + product("il,jk->ijkl", unit, unit),
-    ]
-    basis = to_tensor(np.eye(6))
-    return np.stack([np.einsum("aij,ijkl,bkl->ab", basis, each, basis) for each in tensors])
 
 
 def _checked(

@@ -14,7 +14,6 @@ from dmn_fem.homogenization import (
     hashin_shtrikman_conductivity,
     hill,
     mori_tanaka,
-    orientation_average,
     reuss,
     self_consistent,
     voigt,
@@ -207,39 +206,6 @@ def test_insulators_percolate(dimension: int, limit: float) -> None:
         self_consistent([0, 1], k, dimension)
 
 
-def test_orientation_average_of_known_distributions() -> None:
-    stiffness = np.stack([isotropic_stiffness(1.0, 0.35), isotropic_stiffness(20.0, 0.2)])
-    aligned = mori_tanaka([0.8, 0.2], stiffness, 3, Inclusion(15.0))
-    np.testing.assert_allclose(
-        orientation_average(aligned, np.diag([1.0, 0, 0])), aligned, rtol=0, atol=1e-12
-    )
-    a2 = np.outer(TURN[:, 0], TURN[:, 0])
-    turn = mandel_rotation(TURN)
-    np.testing.assert_allclose(
-        orientation_average(aligned, a2), turn @ aligned @ turn.T, rtol=0, atol=1e-12
-    )
-    uniform = orientation_average(aligned, np.eye(3) / 3)
-    np.testing.assert_allclose(turn @ uniform @ turn.T, uniform, rtol=0, atol=1e-12)
-    assert uniform[:3, :3].sum() == pytest.approx(aligned[:3, :3].sum())
-    assert np.trace(uniform) == pytest.approx(np.trace(aligned))
-
-
-def test_orientation_average_of_any_tensor() -> None:
-    """Whatever the closure, the response C : I depends on the second-order tensor alone."""
-    stiffness = np.stack([isotropic_stiffness(1.0, 0.35), isotropic_stiffness(20.0, 0.2)])
-    aligned = mori_tanaka([0.8, 0.2], stiffness, 3, Inclusion(15.0))
-    a2 = TURN @ np.diag([0.6, 0.3, 0.1]) @ TURN.T
-    unit = np.array([1.0, 1, 1, 0, 0, 0])
-    along, across = (aligned @ unit)[:2]
-    pressure = orientation_average(aligned, a2) @ unit
-    expected = across * np.eye(3) + (along - across) * a2
-    rows, columns = [0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]
-    scale = np.array([1, 1, 1, *[np.sqrt(2)] * 3])
-    np.testing.assert_allclose(pressure, expected[rows, columns] * scale, atol=1e-12)
-    conductor = np.diag([3.0, 1.0, 1.0])
-    np.testing.assert_allclose(orientation_average(conductor, a2), np.eye(3) + 2 * a2, atol=1e-12)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -251,9 +217,6 @@ def test_orientation_average_of_any_tensor() -> None:
         (lambda: hill(np.zeros((6, 6)), 3), "must be positive definite"),
         (lambda: dilute([0.5, 0.5], np.eye(3)[None], 3), "1 phase properties for 2"),
         (lambda: mori_tanaka([0.5, 0.6], np.ones((2, 3, 3)), 3), "sum to one"),
-        (lambda: orientation_average(np.eye(4), np.eye(3) / 3), r"shape \(4, 4\)"),
-        (lambda: orientation_average(np.eye(6), np.eye(3)), "of trace one"),
-        (lambda: orientation_average(turned_stiffness(0), np.eye(3) / 3), "not transversely"),
     ],
 )
 def test_wrong_arguments_are_refused(call, message: str) -> None:
