@@ -20,7 +20,7 @@ from dmn_fem.homogenization._campaign import Progress, run, silent
 from dmn_fem.homogenization._executors import Workers
 from dmn_fem.homogenization._plan import SetPlan
 from dmn_fem.homogenization._training_set import TrainingSet
-from dmn_fem.microstructure import ParticleCell, PhaseImage
+from dmn_fem.microstructure import Cell, PhaseImage
 
 type _Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -49,8 +49,8 @@ class DataRecipe(BaseModel):
     Attributes:
         name: Of the family.
         dimension: 2 or 3.
-        phases: Names of the phases; the last one has the volume fraction.
-        volume_fractions: One or more, strictly increasing.
+        phases: Names of the phases, in the order of the generator's own.
+        volume_fractions: Of what the generator says; one or more, strictly increasing.
         microstructure: The generated cell, all but its volume fraction.
         samples: What is sampled.
         error_budget: Size of the error budget of every training set.
@@ -67,7 +67,7 @@ class DataRecipe(BaseModel):
         BeforeValidator(lambda given: (given,) if isinstance(given, int | float) else given),
         Field(min_length=1),
     ]
-    microstructure: ParticleCell
+    microstructure: Cell
     samples: Sampling
     error_budget: BudgetSettings = BudgetSettings()
     network: Any = None
@@ -77,14 +77,19 @@ class DataRecipe(BaseModel):
         pairs = zip(self.volume_fractions, self.volume_fractions[1:], strict=False)
         if not all(first < second for first, second in pairs):
             raise ValueError("volume_fractions must be strictly increasing: the dilute end first")
-        if self.dimension != self.microstructure.dimension:
-            kind = self.microstructure.generator
-            raise ValueError(f"{kind} are not of dimension {self.dimension}")
+        cell = self.microstructure
+        if self.dimension != cell.dimension:
+            raise ValueError(f"{cell.generator} are not of dimension {self.dimension}")
         if len(set(self.phases)) != len(self.phases):
             raise ValueError("phases must have distinct names")
-        if self.error_budget.samples and self.microstructure.grid % 2:
+        if len(self.phases) != len(cell.phases):
             raise ValueError(
-                f"microstructure.grid is {self.microstructure.grid}; it must be even, as the error "
+                f"phases are {', '.join(self.phases)}; {cell.generator} have {len(cell.phases)}: "
+                f"{', '.join(cell.phases)}"
+            )
+        if self.error_budget.samples and cell.grid % 2:
+            raise ValueError(
+                f"microstructure.grid is {cell.grid}; it must be even, as the error "
                 "budget has a grid of half as many voxels (or error_budget.samples be 0)"
             )
         return self
@@ -116,11 +121,6 @@ class DataRecipe(BaseModel):
     def image(self, volume_fraction: float, **changes: int) -> PhaseImage:
         """The phase image of a volume fraction, the cell being changed in some of its numbers."""
         image = self.microstructure.model_copy(update=changes).image(volume_fraction)
-        if len(image.names) != len(self.phases):
-            raise ValueError(
-                f"phases are {', '.join(self.phases)}; {self.microstructure.generator} have "
-                f"{len(image.names)}"
-            )
         matrix = None if image.matrix is None else self.phases[image.names.index(image.matrix)]
         return PhaseImage(image.phases, self.phases, image.cut, matrix)
 

@@ -83,6 +83,8 @@ FAULTS = [
     ("[0.2, 0.3]", "1.3", "volume_fractions.0: .* less than 1"),
     ("dimension = 2", "dimension = 3", "discs are not of dimension 3"),
     ('"grain"]', '"binder"]', "distinct names"),
+    ('"grain"]', '"grain", "pore"]', "binder, grain, pore; discs have 2: matrix, inclusion"),
+    ('"discs"', '"disks"', "microstructure: Input tag 'disks'"),
     ("grid = 16", "grid = 17", "grid is 17; it must be even"),
     ("tolerance = 1e-3", "tolerance = 2", "samples.tolerance: .* less than 1"),
     ("tolerance = 1e-3", "[error_budget]\nsamples = -1", "samples.tolerance: Field required"),
@@ -104,7 +106,17 @@ def test_faults_are_one_line(path: Path, old: str, new: str, message: str) -> No
     assert "\n" not in str(caught.value)
 
 
-def test_number_of_phases_must_be_that_of_the_generator(path: Path) -> None:
-    path.write_text(RECIPE.replace('"grain"]', '"grain", "pore"]'))
-    with pytest.raises(ValueError, match="phases are binder, grain, pore; discs have 2"):
-        DataRecipe.load(path).plan(0.3, Path("set.h5"))
+def test_every_generator_has_its_realisations_if_it_has_any(path: Path) -> None:
+    cells = {
+        'generator = "random_field"\ndimension = 2\nseed = 3\nwavelength = 0.3\ngrid = 40': 5,
+        'generator = "layers"\ndimension = 2\ngrid = 20': 0,
+    }
+    head, tail = RECIPE.split("[microstructure]")[0], "[samples]" + RECIPE.split("[samples]")[1]
+    for cell, realisations in cells.items():
+        path.write_text(f"{head}[microstructure]\n{cell}\n{tail}")
+        plan = DataRecipe.load(path).plan(0.3, Path("set.h5"))
+        assert plan.image.names == ("binder", "grain")
+        assert plan.image.volume_fractions[1] == pytest.approx(0.3)
+        assert sum("realisation" in name for name in plan.variants) == realisations
+        digests = {make().digest for make in plan.variants.values()} | {plan.image.digest}
+        assert len(digests) == 2 + realisations
