@@ -11,9 +11,10 @@ import typer
 
 from dmn_fem import __version__
 from dmn_fem.cli._console import WorkFailed
-from dmn_fem.cli._data import microstructure, sample_data, samples_info
+from dmn_fem.cli._data import sample_data, samples_info
 from dmn_fem.cli._homogenize import homogenize_image
 from dmn_fem.cli._images import describe_image, export_image, import_image
+from dmn_fem.cli._microstructure import microstructure_app
 from dmn_fem.cli._online import info, plot, point, stiffness
 from dmn_fem.cli._training import build, train, transfer
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Deep material networks: from a microstructure to a constitutive law.",
 )
-app.command()(microstructure)
+app.add_typer(microstructure_app, name="microstructure")
 app.command("sample")(sample_data)
 app.command("homogenize")(homogenize_image)
 app.command()(train)

@@ -1,9 +1,8 @@
-"""The verbs that make data: microstructure and sample."""
+"""The verbs of training sets: sample and samples info."""
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,42 +10,10 @@ import typer
 from rich.table import Table
 
 from dmn_fem.cli._console import console, progress_bar
-from dmn_fem.microstructure import PhaseImage, discs, spheres
+from dmn_fem.microstructure import PhaseImage
 
 if TYPE_CHECKING:
     from dmn_fem.homogenization import Spread, TrainingSet
-
-
-class Particles(StrEnum):
-    """What `dmn-fem microstructure` generates."""
-
-    discs = "discs"
-    spheres = "spheres"
-
-
-def microstructure(
-    kind: Annotated[Particles, typer.Argument(help="What the cell is made of.")],
-    output: Annotated[Path, typer.Option("--output", metavar="NPZ")],
-    volume_fraction: Annotated[float, typer.Option(help="Of the particles.")],
-    count: Annotated[int, typer.Option(help="Number of particles.")] = 30,
-    seed: Annotated[int, typer.Option(help="Of the random placement.")] = 0,
-    gap: Annotated[float, typer.Option(help="Least gap between particles, in diameters.")] = 0.05,
-    grid: Annotated[int, typer.Option(help="Voxels along each axis.")] = 128,
-    picture: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw it.")] = None,
-) -> None:
-    """Generate a periodic cell: discs or spheres of prescribed volume fraction.
-
-    Example: `dmn-fem microstructure discs --volume-fraction 0.3 --output cell.npz`
-    """
-    generator = {Particles.discs: discs, Particles.spheres: spheres}[kind]
-    image = generator(volume_fraction, count, seed, gap).image(grid)
-    image.save(output)
-    if picture is not None:
-        from dmn_fem.plotting import plot_image
-
-        plot_image(image, picture)
-    parts = zip(image.names, image.volume_fractions, strict=True)
-    console.print(f"wrote {output}: " + ", ".join(f"{name} {part:.4f}" for name, part in parts))
 
 
 def sample_data(
