@@ -17,6 +17,7 @@ from dmn_fem.notation import Array
 
 _GROWTH = 0.01  # of the volume fraction, between two relaxations
 _SWEEPS = 3000  # of one relaxation, before it counts as jammed
+_RETRY = 1000  # sweeps after a melt
 _SLACK = 3e-3  # of the distance: pairs are pushed a little further, which unlocks dense packings
 _MELT = 0.95  # diameters of a jammed packing while it is stirred: it must lose its order
 _STIRS = 60  # of a jammed packing, before it counts as failed
@@ -103,13 +104,13 @@ def pack(
     centers = rng.random((count, dimension))
     before = 0.0
     for fraction in (*np.arange(_GROWTH, volume_fraction, _GROWTH), volume_fraction):
-        relaxed = _relax(centers, sizes, gap, 2 * radius(fraction))
+        relaxed = _relax(centers, sizes, gap, 2 * radius(fraction), _SWEEPS)
         for _ in range(_STIRS):
             if relaxed is not None:
                 break
             steps = rng.uniform(-_AMPLITUDE * before, _AMPLITUDE * before, (_MOVES, *centers.shape))
             stir(centers, 0.5 * _MELT * before * sizes, _MELT * before * gap, steps)
-            relaxed = _relax(centers, sizes, gap, 2 * radius(fraction))
+            relaxed = _relax(centers, sizes, gap, 2 * radius(fraction), _RETRY)
         if relaxed is None:
             raise ValueError(
                 f"{target} could not be placed without overlap: stuck at {fraction:.2f}; "
@@ -119,7 +120,7 @@ def pack(
     return centers, radius(volume_fraction) * sizes
 
 
-def _relax(centers: Array, sizes: Array, gap: float, diameter: float) -> Array | None:
+def _relax(centers: Array, sizes: Array, gap: float, diameter: float, sweeps: int) -> Array | None:
     """Push pairs apart, half each, until all are far enough apart; None if that fails.
 
     Args:
@@ -127,9 +128,10 @@ def _relax(centers: Array, sizes: Array, gap: float, diameter: float) -> Array |
         sizes: Radii of mean one, (count,).
         gap: Least distance between two surfaces, in mean diameters.
         diameter: The mean diameter.
+        sweeps: Of all pairs, before it counts as failed.
     """
     reach = diameter * (sizes.max() + gap)
-    for _ in range(_SWEEPS):
+    for _ in range(sweeps):
         centers = centers % 1.0
         # A tiny negative coordinate modulo one is one; the tree wants less.
         centers[centers == 1.0] = 0.0

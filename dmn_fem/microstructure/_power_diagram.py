@@ -42,11 +42,13 @@ def fit_weights(centers: Array, volumes: Array) -> Array:
         Weights, (count,), of mean zero.
 
     Raises:
-        ValueError: If Newton's method fails, as for centres that coincide.
+        ValueError: If centres coincide, volumes are not positive or Newton's method fails.
     """
     weights = np.zeros(len(centers))
     present, slope = _measure(centers, weights)
     least = 0.5 * min(present.min(), volumes.min())
+    if not least > 0:
+        raise ValueError("centres of cells coincide, or prescribed volumes are not positive")
     for _ in range(_STEPS):
         error = volumes - present
         if np.abs(error).max() < _ACCURACY * volumes.mean():
