@@ -31,7 +31,7 @@ def sample_data(
         int | None, typer.Option(help="Image: of the phase stiffnesses, 0 if not given.")
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option(help="Image: residual of the fields, 1e-4 if not given.")
+        float | None, typer.Option(help="Image: relative error of energies, 1e-4 if not given.")
     ] = None,
     processes: Annotated[int, typer.Option(help="Processes that compute.")] = 1,
     mpi: Annotated[bool, typer.Option("--mpi", help="The ranks of mpiexec compute.")] = False,

@@ -60,7 +60,10 @@ def homogenize_image(
             help="Of every phase: one number, or one for every axis: 1.2,0.4.",
         ),
     ] = None,
-    tolerance: Annotated[float, typer.Option(help="Residual of the full fields.")] = 1e-4,
+    tolerance: Annotated[
+        float,
+        typer.Option(help="Relative error of the energies (of the fields, with an expansion)."),
+    ] = 1e-4,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Effective stiffness, thermal expansion (both Mandel) and conductivity of a phase image.

@@ -137,11 +137,9 @@ class _Making:
                 f"{path} holds {len(found.stiffness)} samples already, {self.plan.count} are asked "
                 "for; ask for at least as many or choose another file"
             )
-        samples = zip(found.stiffness, found.iterations, found.residual, strict=True)
-        for number, (stiffness, iterations, residual) in enumerate(samples):
-            self._results[ITSELF, number] = EffectiveStiffness(
-                stiffness, iterations, float(residual)
-            )
+        samples = zip(found.stiffness, found.iterations, found.error, strict=True)
+        for number, (stiffness, iterations, error) in enumerate(samples):
+            self._results[ITSELF, number] = EffectiveStiffness(stiffness, iterations, float(error))
         if found.error_budget is not None:
             for name, variant in found.error_budget.variants.items():
                 for number, stiffness in zip(found.error_budget.sample, variant, strict=True):

@@ -107,12 +107,12 @@ class EffectiveConductivity:
     Attributes:
         conductivity: (d, d), symmetric.
         iterations: Conjugate gradient iterations of every load case, (d,).
-        residual: Largest relative residual of the load cases.
+        error: Largest estimate of the relative error of the dissipation of a load case.
     """
 
     conductivity: Array
     iterations: NDArray[np.int64]
-    residual: float
+    error: float
 
 
 def effective_conductivity(
@@ -129,8 +129,8 @@ def effective_conductivity(
         image: The phases of the voxels.
         phase_conductivity: Conductivity of every phase, any anisotropy, (P, d, d); zero is an
             insulator.
-        tolerance: Relative residual of the sources of each load case. The error of the conductivity
-            is of the order of its square.
+        tolerance: Relative error of the dissipation of each load case, which is that of the
+            diagonal of the conductivity.
         mixing: Rule of the voxels that an interface cuts, see `homogenize`.
 
     Raises:
@@ -142,4 +142,4 @@ def effective_conductivity(
     table, index = voxel_stiffness(image, conductivity, mixing)
     solutions = solve_load_cases(grid, table, index, conductivity.mean(axis=0), tolerance)
     result = converged(stiffness_of(grid, table, index, solutions), tolerance)
-    return EffectiveConductivity(result.stiffness, result.iterations, result.residual)
+    return EffectiveConductivity(result.stiffness, result.iterations, result.error)

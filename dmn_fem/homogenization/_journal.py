@@ -42,7 +42,7 @@ class Journal:
                 ("sample", "<i8"),
                 ("stiffness", "<f8", (size, size)),
                 ("iterations", "<i8", size),
-                ("residual", "<f8"),
+                ("error", "<f8"),
             ]
         )
         self._file = _hold(path)
@@ -75,7 +75,7 @@ class Journal:
         parts = [content[i : i + length] for i in range(0, whole, length + 4)]
         return {
             (str(each["variant"], "ascii"), int(each["sample"])): EffectiveStiffness(
-                each["stiffness"], each["iterations"], float(each["residual"])
+                each["stiffness"], each["iterations"], float(each["error"])
             )
             for each in np.frombuffer(b"".join(parts), dtype=self._dtype)
         }
@@ -86,7 +86,7 @@ class Journal:
         Raises:
             OSError: If it cannot be written, as on a full disk; the records before it stay.
         """
-        values = (*key, result.stiffness, result.iterations, result.residual)
+        values = (*key, result.stiffness, result.iterations, result.error)
         record = np.array(values, dtype=self._dtype).tobytes()
         self._write(record + zlib.crc32(record).to_bytes(4, "little"))
 

@@ -8,7 +8,8 @@ Around a stiff inclusion a laminate voxel ties the soft matrix to it along the i
 makes the inclusion too large; around a soft one it cuts thin ligaments of the matrix. Reuss and
 Voigt voxels cure the one and the other. So a cut voxel is laminate in part and Reuss or Voigt for
 the rest, side by side at the same mean strain, and the parts follow the contrast of an inclusion to
-the matrix around it. Where no phase surrounds the other, laminates are all there is.
+the matrix around it. Where no phase surrounds the other, laminates are all there is. Beside a void
+a voxel has the share of the stiffness that is there: laminates would cut it off.
 
 References:
     Kabel, Merkert and Schneider (2015), Use of composite voxels in FFT-based homogenization, CMAME
@@ -56,6 +57,8 @@ def mixture(
             then, unless it is very soft.
     """
     laminate_alone = {Mixing.LAMINATE: 1.0}
+    if not (first.any() and second.any()):
+        return {Mixing.VOIGT: 1.0}
     if matrix is None:
         return laminate_alone
     surrounding, inclusion = (first, second) if matrix == 0 else (second, first)

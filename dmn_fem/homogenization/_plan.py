@@ -39,7 +39,7 @@ class SetPlan:
         image: The microstructure.
         count: Number of samples.
         seed: Of the phase stiffnesses, see `draw_phase_stiffness`.
-        tolerance: Relative residual of the full fields, see `homogenize`.
+        tolerance: Relative error of the energies, see `homogenize`.
         descriptors: What describes the microstructure, by name.
         budget: Size of the error budget.
         variants: Makes the other images of the error budget, by name.
@@ -138,7 +138,7 @@ class SetPlan:
             self.phase_stiffness,
             stiffness,
             np.stack([each.iterations for each in samples]),
-            np.array([each.residual for each in samples]),
+            np.array([each.error for each in samples]),
             self.recipe["descriptors"],
             self.recipe,
             budget,

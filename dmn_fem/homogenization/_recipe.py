@@ -31,7 +31,7 @@ class Sampling(BaseModel):
     Attributes:
         count: Number of samples.
         seed: Of the phase stiffnesses.
-        tolerance: Relative residual of the full fields.
+        tolerance: Relative error of the energies, see `homogenize`.
         held_out: How many, the last ones, a network is not trained on; not looked at here.
     """
 

@@ -36,7 +36,7 @@ def sample(
         path: The HDF5 file to write; the journal of an unfinished set stands beside it.
         count: Number of samples.
         seed: Of the phase stiffnesses, see `draw_phase_stiffness`.
-        tolerance: Relative residual of the full fields, see `homogenize`.
+        tolerance: Relative error of the energies, see `homogenize`.
         descriptors: What describes the microstructure, by name; the volume fraction of the last
             phase, if not given.
         budget: Size of the error budget. Its coarser grid is the image coarsened by two, if it can

@@ -64,8 +64,8 @@ def thermoelastic(
             void.
         phase_expansion: Mandel strain per degree of every phase, (P, s), or one number for a phase
             that expands alike in all directions, (P,).
-        tolerance: Relative residual of the forces of each load case. The relative error of the
-            expansion is of its order, that of the stiffness of its square.
+        tolerance: Relative error of the local fields in the energy norm. That of the expansion is
+            of its order, that of the stiffness is its square.
         mixing: Rule of the voxels that an interface cuts, see `homogenize`.
 
     Raises:
@@ -85,8 +85,8 @@ def thermoelastic(
     grid = SpectralGrid(image.shape)
     table, index = voxel_stiffness(image, stiffness, mixing)
     stress = _voxel_stress(image, stiffness, phase_stress, mixing)[index]
-    solutions = solve_load_cases(grid, table, index, stiffness.mean(axis=0), tolerance)
-    elastic = converged(stiffness_of(grid, table, index, solutions), tolerance)
+    solutions = solve_load_cases(grid, table, index, stiffness.mean(axis=0), tolerance**2)
+    elastic = converged(stiffness_of(grid, table, index, solutions), tolerance**2)
     force = grid.force(stress).ravel()
     work = [dot(solution.displacement.ravel(), force) for solution in solutions]
     mean_stress = stress.mean(axis=0) + np.array(work) / grid.voxels
@@ -95,7 +95,7 @@ def thermoelastic(
     return EffectiveThermoelasticity(
         elastic.stiffness,
         elastic.iterations,
-        elastic.residual,
+        elastic.error,
         -np.linalg.solve(elastic.stiffness, mean_stress),
         mean_stress,
     )

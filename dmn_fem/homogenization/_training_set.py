@@ -40,7 +40,7 @@ class TrainingSet:
         phase_stiffness: (n, P, S, S).
         stiffness: Effective stiffnesses, (n, S, S).
         iterations: Conjugate gradient iterations of every load case, (n, S).
-        residual: Largest relative residual of the load cases, (n,).
+        error: Largest estimated relative error of the energy of a load case, (n,).
         descriptors: What describes the microstructure, by name (``volume_fraction``, ...).
         recipe: All that determines the set, as JSON knows it.
         error_budget: How far the stiffnesses can be trusted, if that was computed.
@@ -53,18 +53,18 @@ class TrainingSet:
     phase_stiffness: Array
     stiffness: Array
     iterations: NDArray[np.int64]
-    residual: Array
+    error: Array
     descriptors: dict[str, float]
     recipe: dict[str, Any]
     error_budget: ErrorBudget | None = None
 
     def __post_init__(self) -> None:
-        count, size = self.residual.size, 3 if self.dimension == 2 else 6
+        count, size = self.error.size, 3 if self.dimension == 2 else 6
         expected = {
             "phase_stiffness": (count, len(self.phases), size, size),
             "stiffness": (count, size, size),
             "iterations": (count, size),
-            "residual": (count,),
+            "error": (count,),
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
@@ -97,7 +97,7 @@ class TrainingSet:
             file.attrs["phases"] = json.dumps(self.phases)
             file.attrs["descriptors"] = json.dumps(self.descriptors)
             file.attrs["recipe"] = json.dumps(self.recipe)
-            for name in ("phase_stiffness", "stiffness", "iterations", "residual"):
+            for name in ("phase_stiffness", "stiffness", "iterations", "error"):
                 file[name] = getattr(self, name)
             image = file.create_group("image")
             image.attrs["matrix"] = json.dumps(self.image.matrix)
@@ -140,7 +140,7 @@ class TrainingSet:
             phases = PhaseImage(image["phases"][()], tuple(attributes["phases"]), cut, matrix)
             arrays = {
                 key: file[key][()]
-                for key in ("phase_stiffness", "stiffness", "iterations", "residual")
+                for key in ("phase_stiffness", "stiffness", "iterations", "error")
             }
             if "error_budget" in file:
                 sample, variants = (file["error_budget"][key] for key in ("sample", "stiffness"))

@@ -53,7 +53,7 @@ def test_keeps_what_it_was_given(journal: Path) -> None:
     for number, found in enumerate(results.values()):
         np.testing.assert_array_equal(found.stiffness, number + 0.5)
         np.testing.assert_array_equal(found.iterations, number)
-        assert found.residual == 1e-5 * number
+        assert found.error == 1e-5 * number
 
 
 def test_survives_a_kill_at_any_byte(journal: Path) -> None:

@@ -49,7 +49,7 @@ def test_samples_are_those_of_the_law_and_the_full_field(image, finished: Path) 
         found = homogenize(image, expected[number])
         np.testing.assert_array_equal(training_set.stiffness[number], found.stiffness)
         np.testing.assert_array_equal(training_set.iterations[number], found.iterations)
-    assert training_set.residual.max() <= 1e-4
+    assert training_set.error.max() <= 1e-4
     assert training_set.descriptors == {"volume_fraction": image.volume_fractions[1]}
     assert [path.name for path in finished.parent.iterdir()] == ["samples.h5"]
 

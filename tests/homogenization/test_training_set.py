@@ -55,7 +55,7 @@ def test_layout_of_the_file(path: Path, image: PhaseImage) -> None:
         "phase_stiffness": (3, 2, 6, 6),
         "stiffness": (3, 6, 6),
         "iterations": (3, 6),
-        "residual": (3,),
+        "error": (3,),
         "image/phases": (8, 8, 8),
         "image/cut/voxel": (cut,),
         "image/cut/phase": (cut,),
