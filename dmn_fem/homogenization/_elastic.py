@@ -11,6 +11,9 @@ from dmn_fem.homogenization._mixing import Mixing, voxel_stiffness
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import Array
 
+SOLVER = "rotated scheme, composite voxels 1"
+"""What results depend on beside their input: another name, other figures."""
+
 
 @dataclass(frozen=True)
 class EffectiveStiffness:

@@ -14,7 +14,7 @@ import numpy as np
 
 from dmn_fem.homogenization._budget import TIGHTER, BudgetSettings, ErrorBudget, least_order
 from dmn_fem.homogenization._draw import draw_phase_stiffness
-from dmn_fem.homogenization._elastic import EffectiveStiffness
+from dmn_fem.homogenization._elastic import SOLVER, EffectiveStiffness
 from dmn_fem.homogenization._journal import Key
 from dmn_fem.homogenization._training_set import TrainingSet
 from dmn_fem.microstructure import PhaseImage
@@ -96,6 +96,7 @@ class SetPlan:
             "seed": int(self.seed),
             "count": int(self.count),
             "tolerance": float(self.tolerance),
+            "solver": SOLVER,
             "phases": list(self.image.names),
             "microstructure": self.microstructure,
             "phase_image": self.image.digest,
