@@ -15,13 +15,14 @@ from scipy.special import ndtri
 from dmn_fem.microstructure._packing_kernels import stir
 from dmn_fem.notation import Array
 
+_DENSEST = {2: math.pi / math.sqrt(12), 3: math.pi / math.sqrt(18)}  # packings of equal particles
 _GROWTH = 0.01  # of the volume fraction, between two relaxations
 _SWEEPS = 3000  # of one relaxation, before it counts as jammed
 _RETRY = 1000  # sweeps after a melt
 _SLACK = 3e-3  # of the distance: pairs are pushed a little further, which unlocks dense packings
-_MELT = 0.95  # diameters of a jammed packing while it is stirred: it must lose its order
-_STIRS = 60  # of a jammed packing, before it counts as failed
-_MOVES = 2000  # of every particle in each of them
+_MELT = 0.93  # diameters of a jammed packing while it is stirred: it must lose its order
+_STIRS = 200  # of a jammed packing, before it counts as failed
+_MOVES = 1000  # of every particle in each of them
 _AMPLITUDE = 0.1  # of these moves, in mean diameters
 
 
@@ -101,6 +102,14 @@ def pack(
     target = f"{count} particles of volume fraction {volume_fraction} and gap {gap}"
     if 2 * radius(volume_fraction) * (sizes.max() + gap) > 1:
         raise ValueError(f"{target} touch their own periodic images; ask for more particles")
+    if (
+        sizes.max() == sizes.min()
+        and volume_fraction * (1 + gap) ** dimension > _DENSEST[dimension]
+    ):
+        raise ValueError(
+            f"{target} could not be placed without overlap in any way; "
+            "ask for a lower volume fraction or a smaller gap"
+        )
     centers = rng.random((count, dimension))
     before = 0.0
     for fraction in (*np.arange(_GROWTH, volume_fraction, _GROWTH), volume_fraction):

@@ -57,7 +57,10 @@ def test_image_has_the_prescribed_volume_fraction(
     image = particles.image(grid)
     assert image.names == ("matrix", "inclusion")
     assert image.phases.shape == (grid,) * particles.dimension
-    assert abs(image.volume_fractions[1] - volume_fraction) <= 0.5 / image.phases.size + 1e-15
+    assert image.volume_fractions[1] == pytest.approx(volume_fraction, abs=1e-6)
+    assert image.matrix == "matrix"
+    whole = particles.image(grid, composite=False)
+    assert abs(whole.volume_fractions[1] - volume_fraction) <= 0.5 / whole.phases.size + 1e-15
 
 
 def test_image_shows_the_particles() -> None:
@@ -107,7 +110,9 @@ def test_neighbouring_fractions_resemble_each_other() -> None:
         ((0.3, 0, 0), "count is 0"),
         ((0.3, 10, 0, -0.1), "gap is -0.1"),
         ((0.79, 1, 0), "touch their own periodic images"),
-        ((0.7, 5, 0, 0.2), "could not be placed without overlap"),
+        ((0.7, 5, 0, 0.2), "could not be placed without overlap in any way"),
+        ((0.75, 3, 0, 0.05), "could not be placed without overlap: stuck at 0."),
+        ((0.3, 10, 0, 0.1, -1.0), "coefficient of variation"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments: tuple, message: str) -> None:
