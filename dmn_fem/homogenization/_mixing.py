@@ -8,8 +8,9 @@ Around a stiff inclusion a laminate voxel ties the soft matrix to it along the i
 makes the inclusion too large; around a soft one it cuts thin ligaments of the matrix. Reuss and
 Voigt voxels cure the one and the other. So a cut voxel is laminate in part and Reuss or Voigt for
 the rest, side by side at the same mean strain, and the parts follow the contrast of an inclusion to
-the matrix around it. Where no phase surrounds the other, laminates are all there is. Beside a void
-a voxel has the share of the stiffness that is there: laminates would cut it off.
+the matrix around it. Where no phase surrounds the other, laminates err least, in 3D with a small
+Voigt part for what they cut of thin walls. Beside a void a voxel has the share of the stiffness
+that is there: laminates would cut it off.
 
 References:
     Kabel, Merkert and Schneider (2015), Use of composite voxels in FFT-based homogenization, CMAME
@@ -31,6 +32,8 @@ from dmn_fem.notation import IN_PLANE, Array
 # inclusions stiffer and softer than the matrix. Measured: benchmarks/composite_voxels.py.
 _STIFF = (11.0, 1.5)
 _SOFT = (40.0, 1.0)
+# Largest Voigt part where neither phase surrounds the other, in 3D, and the contrast of its half.
+_WEB, _WEB_HALF = 0.12, 100.0
 _FLOW = 0.04  # stiffness of a matrix that flows, of its elastic one
 _LEAST = 0.01  # part of a voxel below which a rule is left out
 _CHUNK = 8192  # voxels mixed at once: memory of the temporaries
@@ -45,7 +48,7 @@ class Mixing(StrEnum):
 
 
 def mixture(
-    first: Array, second: Array, matrix: int | None, flows: bool = False
+    first: Array, second: Array, matrix: int | None, dimension: int, flows: bool = False
 ) -> dict[Mixing, float]:
     """Which part of a voxel of two phases follows which rule.
 
@@ -53,29 +56,28 @@ def mixture(
         first: Stiffness (or conductivity) of the one phase, (s, s); it may be zero.
         second: Of the other.
         matrix: Which of them, 0 or 1, surrounds the other; None if neither does.
+        dimension: 2 or 3.
         flows: Whether the matrix is inelastic and the inclusion is not: it becomes the stiffer one
             then, unless it is very soft.
     """
     laminate_alone = {Mixing.LAMINATE: 1.0}
     if not (first.any() and second.any()):
         return {Mixing.VOIGT: 1.0}
-    if matrix is None:
-        return laminate_alone
-    surrounding, inclusion = (first, second) if matrix == 0 else (second, first)
-    if len(first) == 4:
-        in_plane = np.ix_(IN_PLANE, IN_PLANE)
-        surrounding, inclusion = surrounding[in_plane], inclusion[in_plane]
+    plane = np.ix_(IN_PLANE, IN_PLANE) if len(first) == 4 else ...
     # The geometric mean of the eigenvalues measures an anisotropic stiffness.
-    level = [np.linalg.det(each) ** (1 / len(each)) for each in (surrounding, inclusion)]
+    level = [np.linalg.det(each[plane]) ** (1 / len(each[plane])) for each in (first, second)]
     if not max(level) > 0.0:
         return laminate_alone
-    if flows and level[1] > _FLOW * level[0]:
-        level[0] *= _FLOW
-    rule, (half, exponent) = (
-        (Mixing.REUSS, _STIFF) if level[1] > level[0] else (Mixing.VOIGT, _SOFT)
-    )
-    inverse_contrast = min(level) / max(level)
-    part = 1.0 / (1.0 + (half * inverse_contrast) ** exponent)
+    if matrix is None:
+        rule = Mixing.VOIGT
+        part = _WEB / (1.0 + _WEB_HALF * min(level) / max(level)) if dimension == 3 else 0.0
+    else:
+        inclusion = 1 - matrix
+        if flows and level[inclusion] > _FLOW * level[matrix]:
+            level[matrix] *= _FLOW
+        stiff = level[inclusion] > level[matrix]
+        rule, (half, exponent) = (Mixing.REUSS, _STIFF) if stiff else (Mixing.VOIGT, _SOFT)
+        part = 1.0 / (1.0 + (half * min(level) / max(level)) ** exponent)
     if part < _LEAST:
         return laminate_alone
     if part > 1 - _LEAST:
@@ -150,7 +152,9 @@ def parts(
             surrounding = None if matrix is None else {first: 0, second: 1}.get(matrix)
             other = second if surrounding == 0 else first
             flows = inelastic is not None and inelastic[matrix or 0] and not inelastic[other]
-            mixed = mixture(phase_stiffness[first], phase_stiffness[second], surrounding, flows)
+            mixed = mixture(
+                phase_stiffness[first], phase_stiffness[second], surrounding, image.dimension, flows
+            )
         else:
             mixed = {rule: 1.0}
         members = np.flatnonzero(pair == code)

@@ -85,28 +85,40 @@ def test_the_jump_of_strain_33_is_never_free_in_the_plane():
 def test_mixture_follows_the_contrast_of_an_inclusion():
     matrix = isotropic_stiffness(1.0, 0.3, 2)
     reuss_part = [
-        mixture(matrix, factor * matrix, 0).get(Mixing.REUSS, 0) for factor in (1.01, 5, 50, 1e4)
+        mixture(matrix, factor * matrix, 0, 2).get(Mixing.REUSS, 0) for factor in (1.01, 5, 50, 1e4)
     ]
     assert reuss_part == sorted(reuss_part)
     assert (reuss_part[0], reuss_part[-1]) == (pytest.approx(0.027, abs=0.01), 1.0)
     voigt_part = [
-        mixture(matrix, factor * matrix, 0).get(Mixing.VOIGT, 0) for factor in (0.5, 0.05, 1e-3, 0)
+        mixture(matrix, factor * matrix, 0, 2).get(Mixing.VOIGT, 0)
+        for factor in (0.5, 0.05, 1e-3, 0)
     ]
     assert voigt_part == sorted(voigt_part)
     assert voigt_part[-1] == 1.0
     for stiff in (1e-3, 1.0, 1e3):
-        assert mixture(matrix, stiff * matrix, None) == {Mixing.LAMINATE: 1.0}
-        assert mixture(matrix, stiff * matrix, 0) == mixture(stiff * matrix, matrix, 1)
-        assert sum(mixture(matrix, stiff * matrix, 0).values()) == pytest.approx(1.0)
+        assert mixture(matrix, stiff * matrix, None, 2) == {Mixing.LAMINATE: 1.0}
+        assert mixture(matrix, stiff * matrix, 0, 2) == mixture(stiff * matrix, matrix, 1, 2)
+        assert sum(mixture(matrix, stiff * matrix, 0, 2).values()) == pytest.approx(1.0)
     # In the plane alone, or with 33: one contrast.
     plane = np.ix_(IN_PLANE, IN_PLANE)
-    assert mixture(matrix, 5 * matrix, 0) == mixture(matrix[plane], 5 * matrix[plane], 0)
+    assert mixture(matrix, 5 * matrix, 0, 2) == mixture(matrix[plane], 5 * matrix[plane], 0, 2)
+
+
+def test_walls_of_a_bicontinuous_image_keep_some_stiffness_in_3d():
+    stiffness = isotropic_stiffness(1.0, 0.3)
+    parts = [
+        mixture(stiffness, factor * stiffness, None, 3).get(Mixing.VOIGT, 0)
+        for factor in (5, 50, 500, 0)
+    ]
+    assert parts == sorted(parts)
+    assert (parts[0], parts[-1]) == (0, 1)
+    assert parts[2] < 0.12
 
 
 def test_a_matrix_that_flows_makes_an_elastic_inclusion_the_stiff_one():
     matrix = isotropic_stiffness(1.0, 0.3, 2)
-    assert mixture(matrix, matrix, 0, flows=True)[Mixing.REUSS] > 0.5
-    assert Mixing.VOIGT in mixture(matrix, 1e-3 * matrix, 0, flows=True)
+    assert mixture(matrix, matrix, 0, 2, flows=True)[Mixing.REUSS] > 0.5
+    assert Mixing.VOIGT in mixture(matrix, 1e-3 * matrix, 0, 2, flows=True)
     image = discs(0.3, 3, 1).image(16)
     stiffness = np.stack([matrix, matrix])
     rules = [{part.rule for part in parts(image, stiffness, None, yields)}
