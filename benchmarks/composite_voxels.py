@@ -1,7 +1,8 @@
 """Error of the effective stiffness on a grid: binary against composite voxels.
 
 python benchmarks/composite_voxels.py                    # discs
-python benchmarks/composite_voxels.py --kind field       # a bicontinuous image
+python benchmarks/composite_voxels.py --kind spheres --grids 32 --reference 96
+python benchmarks/composite_voxels.py --kind field --grids 24 48 --reference 96  # bicontinuous
 """
 
 import argparse
@@ -12,11 +13,19 @@ from rich.console import Console
 from rich.table import Table
 
 from dmn_fem.homogenization import Mixing, draw_phase_stiffness, homogenize
-from dmn_fem.microstructure import PhaseImage, discs, spheres
+from dmn_fem.microstructure import (
+    Particles,
+    PhaseImage,
+    RandomField,
+    discs,
+    random_field,
+    spheres,
+)
 
-CELLS: dict[str, tuple[int, Callable[[float, int], object]]] = {
+CELLS: dict[str, tuple[int, Callable[[float, int], Particles | RandomField]]] = {
     "discs": (2, lambda fraction, seed: discs(fraction, 30, seed, gap=0.05)),
     "spheres": (3, lambda fraction, seed: spheres(fraction, 12, seed, gap=0.05)),
+    "field": (3, lambda fraction, seed: random_field(3, fraction, seed, wavelength=0.35)),
 }
 RULES: dict[str, Mixing | None] = {
     "laminate": Mixing.LAMINATE,
