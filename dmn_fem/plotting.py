@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dmn_fem.database import Database
+from dmn_fem.homogenization import LocalFields
 from dmn_fem.homogenization.bounds import reuss, voigt
 from dmn_fem.laws import PhaseLaw, initial_stiffness
 from dmn_fem.microstructure import PhaseDescription, PhaseImage, vtk_messages
@@ -19,6 +20,7 @@ from dmn_fem.notation import COMPONENTS, Array, component_scale
 from dmn_fem.online import Response
 
 _NAMED = 6  # phases that a legend names
+_BINS = 60
 
 
 def new_figure(width: float = 6.0, height: float = 4.5) -> Figure:
@@ -124,6 +126,46 @@ def plot_response(response: Response, path: str | Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=150)
+
+
+def plot_histograms(fields: LocalFields, path: str | Path) -> None:
+    """Draw how the local equivalent stress is distributed in each phase, and the plastic strain.
+
+    Densities within a phase, weighted with the volume; a dashed line marks the phase's average. The
+    highest values, in a thousandth of each phase, are not drawn: slivers of cut voxels reach far.
+    """
+    panels = {"equivalent stress": fields.equivalent_stress}
+    if "equivalent_plastic_strain" in fields.internal:
+        panels["equivalent plastic strain"] = fields.internal["equivalent_plastic_strain"]
+    figure = new_figure(5.0 * len(panels), 4.0)
+    for number, (title, values) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, len(panels), number)
+        drawn = {
+            name: ours
+            for place, name in enumerate(fields.names)
+            if (ours := fields.phase == place).any() and np.isfinite(values[ours]).all()
+        }
+        ends = [_quantile(values[ours], fields.weight[ours], 0.999) for ours in drawn.values()]
+        edges = np.linspace(0.0, max(*ends, np.finfo(float).tiny), _BINS + 1)
+        for place, (name, ours) in enumerate(drawn.items()):
+            volume, _ = fields.histogram(name, values, edges)
+            average = np.average(values[ours], weights=fields.weight[ours])
+            density = volume / (fields.weight[ours].sum() * np.diff(edges))
+            colour = f"C{place % 10}"
+            axes.stairs(density, edges, fill=True, alpha=0.3, color=colour)
+            axes.stairs(density, edges, color=colour, label=f"{name}, average {average:.4g}")
+            axes.axvline(average, color=colour, ls="--", lw=1)
+        axes.set(xlabel=title, ylabel="density within the phase", xlim=(0.0, edges[-1]))
+        axes.grid(alpha=0.3)
+        axes.legend(title=f"largest value {np.nanmax(values):.4g}", fontsize="small")
+    figure.savefig(path, dpi=150)
+
+
+def _quantile(values: Array, weight: Array, part: float) -> float:
+    """The value that this part of the weight does not exceed."""
+    order = np.argsort(values)
+    share = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(share, part * share[-1])])
 
 
 def plot_database(database: Database, laws: Mapping[str, PhaseLaw], path: str | Path) -> None:

@@ -1,18 +1,26 @@
-"""The verbs that use a database: info, stiffness, plot, and the one-point driver."""
+"""The verbs that use a database: info, stiffness, plot, and the one-point driver.
+
+The driver takes a phase image as well: the full field answers.
+"""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 from rich.table import Table
 
-from dmn_fem.cli._console import WorkFailed, console
+from dmn_fem.cli._console import WorkFailed, console, progress_bar
 from dmn_fem.database import Database
 from dmn_fem.laws import PhaseLaw, initial_stiffness, read_phases
+from dmn_fem.microstructure import PhaseImage
 from dmn_fem.network import Network
 from dmn_fem.notation import COMPONENTS, Array
+
+if TYPE_CHECKING:
+    from dmn_fem.online import Response
 
 DatabaseFile = Annotated[
     str, typer.Argument(metavar="FILE", help="A path, or the name of a shipped database.")
@@ -81,7 +89,7 @@ def stiffness(
     Example: `dmn-fem database stiffness discs_2d --phases phases.toml --at volume_fraction=0.33`
     """
     network = _ask(file, at, extrapolate)
-    laws = _laws(phases, network)
+    laws = _laws(phases, "database", network.phases)
     dimension = network.dimension
     matrix = network.stiffness([initial_stiffness(law, dimension) for law in laws.values()])
     if as_json:
@@ -107,12 +115,14 @@ def plot(
     from dmn_fem.plotting import plot_database
 
     database = Database.load(file)
-    plot_database(database, _laws(phases, database), output)
+    plot_database(database, _laws(phases, "database", database.phases), output)
     console.print(f"wrote {output}")
 
 
 def point(
-    file: DatabaseFile,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A database or its name, or a phase image, .npz.")
+    ],
     phases: PhasesFile,
     path: Annotated[
         Path, typer.Option("--path", metavar="CSV", help="time, strain_11 … or stress_11 …")
@@ -121,19 +131,41 @@ def point(
     at: At = None,
     extrapolate: Extrapolate = False,
     picture: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw it.")] = None,
+    local: Annotated[
+        Path | None,
+        typer.Option(metavar="NPZ|VTI", help="Image: local fields at the end, on its voxels."),
+    ] = None,
+    histogram: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Image: how they are distributed in each phase."),
+    ] = None,
 ) -> None:
     """Drive one point along a path of prescribed strains and stresses.
 
-    Components in files are tensor components; one in no column has zero strain.
+    Of a database the network answers, of a phase image the full field. Components in files
+    are tensor components; one in no column has zero strain.
 
     Example: `dmn-fem point discs_2d --phases phases.toml --path path.csv --at volume_fraction=0.3
     --output result.csv`
+
+    Example: `dmn-fem point cell.npz --phases phases.toml --path path.csv --output result.csv
+    --local fields.vti --histogram stresses.png`
     """
     from dmn_fem.online import LoadPath, NetworkLaw, drive
 
-    network = _ask(file, at, extrapolate)
-    law = NetworkLaw(network, _laws(phases, network))
-    response = drive(law, LoadPath.read(path, network.dimension))
+    for each in (output, picture, local, histogram):
+        if each is not None and not each.parent.is_dir():
+            raise ValueError(f"{each}: there is no folder {each.parent}")
+    if Path(file).suffix == ".npz":
+        if at or extrapolate:
+            raise ValueError(f"{file} is a phase image; --at and --extrapolate are for databases")
+        response = _drive_cell(Path(file), phases, path, local, histogram)
+    else:
+        if local or histogram:
+            raise ValueError(f"{file} is a database; --local and --histogram are for phase images")
+        network = _ask(file, at, extrapolate)
+        law = NetworkLaw(network, _laws(phases, "database", network.phases))
+        response = drive(law, LoadPath.read(path, network.dimension))
     response.write(output)
     if picture is not None:
         from dmn_fem.plotting import plot_response
@@ -144,6 +176,32 @@ def point(
             f"{path}: row {len(response.status)} did not converge; {output} holds the rows before"
         )
     console.print(f"wrote {output}: {len(response.status)} rows")
+
+
+def _drive_cell(
+    file: Path, phases: Path, path: Path, local: Path | None, histogram: Path | None
+) -> "Response":
+    """Response of a full-field unit cell; its local fields are written if it reaches the end."""
+    from dmn_fem.homogenization import LOCAL_FORMATS, UnitCellLaw
+    from dmn_fem.online import LoadPath, drive
+
+    if local is not None and local.suffix not in LOCAL_FORMATS:
+        raise ValueError(f"{local}: local fields go to {' or '.join(LOCAL_FORMATS)}")
+    image = PhaseImage.load(file)
+    law = UnitCellLaw(image, _laws(phases, "image", image.names))
+    rows = LoadPath.read(path, image.dimension)
+    with progress_bar() as bar:
+        task = bar.add_task("rows", total=len(rows.time), note="")
+        response = drive(law, rows, progress=lambda done: bar.update(task, completed=done))
+    if not response.failed and (local or histogram):
+        fields = law.local_fields(response.state)
+        if local is not None:
+            fields.save(local)
+        if histogram is not None:
+            from dmn_fem.plotting import plot_histograms
+
+            plot_histograms(fields, histogram)
+    return response
 
 
 def _descriptors(entries: list[str] | None) -> dict[str, float]:
@@ -172,15 +230,15 @@ def _ask(file: str, at: list[str] | None, extrapolate: bool) -> Network:
     return Database.load(file).at(extrapolate=extrapolate, **_descriptors(at))
 
 
-def _laws(path: Path, network: Network | Database) -> dict[str, PhaseLaw]:
-    """Laws of ``phases.toml``, one for each phase and no others."""
+def _laws(path: Path, owner: str, names: Sequence[str]) -> dict[str, PhaseLaw]:
+    """Laws of ``phases.toml``, one for each phase of a database or an image and no others."""
     laws = read_phases(path)
-    if set(laws) != set(network.phases):
+    if set(laws) != set(names):
         raise ValueError(
             f"{path}: has the phases {', '.join(laws) or '(none)'}; "
-            f"the database needs {', '.join(network.phases)}"
+            f"the {owner} needs {', '.join(names)}"
         )
-    return {phase: laws[phase] for phase in network.phases}
+    return {name: laws[name] for name in names}
 
 
 def _show_matrix(matrix: Array, dimension: int) -> None:

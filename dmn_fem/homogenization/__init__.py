@@ -11,6 +11,7 @@ from dmn_fem.homogenization._draw import draw_phase_stiffness
 from dmn_fem.homogenization._elastic import EffectiveStiffness, effective_stiffness, homogenize
 from dmn_fem.homogenization._executors import Workers, start_processes, start_ranks
 from dmn_fem.homogenization._full_field import LinearSolution, SpectralGrid, solve_linear
+from dmn_fem.homogenization._local_fields import LOCAL_FORMATS, LocalFields
 from dmn_fem.homogenization._mixing import Mixing
 from dmn_fem.homogenization._orientation import orientation_average
 from dmn_fem.homogenization._recipe import DataRecipe, sample_family
@@ -35,6 +36,7 @@ from dmn_fem.homogenization.mean_field import (
 )
 
 __all__ = [
+    "LOCAL_FORMATS",
     "BudgetSettings",
     "CampaignError",
     "DataRecipe",
@@ -44,6 +46,7 @@ __all__ = [
     "ErrorBudget",
     "Inclusion",
     "LinearSolution",
+    "LocalFields",
     "Mixing",
     "Moduli",
     "ScalarGrid",

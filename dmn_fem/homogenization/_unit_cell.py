@@ -10,14 +10,13 @@ laminates; which jumps are free is the rule of `_mixing`, by the contrast of the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dmn_fem.homogenization._cut_parts import CutParts
 from dmn_fem.homogenization._elastic import effective_stiffness
 from dmn_fem.homogenization._full_field import SpectralGrid, solve_linear
+from dmn_fem.homogenization._local_fields import LocalFields
 from dmn_fem.homogenization._mixing import Mixing
 from dmn_fem.laws import Code, Field, PhaseLaw, State, Status
 from dmn_fem.laws._batch import Compiled, Members
@@ -28,34 +27,6 @@ from dmn_fem.notation import Array, strain_size
 MAX_ITERATIONS = 25
 MAX_HALVINGS = 8
 _LOCAL = 1e-2  # of the unbalanced energy: what cut voxels may add to it
-
-
-@dataclass(frozen=True)
-class LocalFields:
-    """Fields within one unit cell, a row for every member: a whole voxel, or a phase in a cut one.
-
-    Attributes:
-        voxel: Number of the voxel in C order, (members,).
-        phase: Number of the phase, (members,).
-        weight: Volume fraction of the member, (members,), sums to one.
-        strain: Mandel, (members, s).
-        stress: Mandel, (members, s).
-    """
-
-    voxel: NDArray[np.int64]
-    phase: NDArray[np.int64]
-    weight: Array
-    strain: Array
-    stress: Array
-
-    def on_voxels(self, values: Array) -> Array:
-        """Averages of member values (members, ...) over each voxel, (voxels, ...)."""
-        count = int(self.voxel.max()) + 1
-        total = np.bincount(self.voxel, self.weight, count)
-        result = np.zeros((count, *values.shape[1:]))
-        share = (self.weight / total[self.voxel]).reshape(-1, *(1,) * (values.ndim - 1))
-        np.add.at(result, self.voxel, share * values)
-        return result
 
 
 class UnitCellLaw:
@@ -154,25 +125,45 @@ class UnitCellLaw:
         return self._members.averages(state)
 
     def local_fields(self, state: State, point: int = 0) -> LocalFields:
-        """Strain and stress within the cell of one point, as accepted.
+        """Strain, stress and internal variables within the cell of one point, as accepted.
 
-        Internal variables are in the state, phase by phase in the order of the members.
+        The stress is that of an increment without strain and time, hence of a law whose stress
+        follows from strain and internal variables.
+
+        Raises:
+            ValueError: If phases have internal variables of one name and different shapes.
         """
-        fractions = self.image.volume_fractions
-        present = [name for name, part in zip(self.image.names, fractions, strict=True) if part > 0]
+        members, past = self._members, state.old[point]
         mean = sum(
             part * state[f"{name}.strain"][point]
-            for name, part in zip(present, fractions[fractions > 0], strict=True)
+            for name, part in zip(self.image.names, self.image.volume_fractions, strict=True)
         )
-        past = state.old[point]
         displacement, jump = self._unknowns(past)
         strain = self._cut.member_strain(self._grid.strain(mean, displacement), jump)
-        # An increment of nothing gives the stress again.
-        stress, *_ = self._respond(self._members.compiled, strain, past, past.copy(), 0.0)
-        members = self._members
+        stress, *_ = self._respond(members.compiled, strain, past, past.copy(), 0.0)
         return LocalFields(
-            self._cut.member_voxel, members.phase, self._cut.member_weight, strain, stress
+            self.image.shape,
+            self.image.names,
+            self._cut.member_voxel,
+            members.phase,
+            self._cut.member_weight,
+            strain,
+            stress,
+            self._internal(state, point),
         )
+
+    def _internal(self, state: State, point: int) -> dict[str, Array]:
+        """Internal variables of all members; NaN where a law has no such one."""
+        result: dict[str, Array] = {}
+        phase = self._members.phase
+        for number, (name, law) in enumerate(self._members.laws.items()):
+            for field in law.fields(self.dimension):
+                empty = np.full((phase.size, *field.shape), np.nan)
+                values = result.setdefault(field.name, empty)
+                if values.shape != empty.shape:
+                    raise ValueError(f"{field.name} has another shape in phase {name}")
+                values[phase == number] = state[f"{name}.{field.name}"][point]
+        return result
 
     def _unknowns(self, past: Array) -> tuple[Array, Array]:
         """Copies of displacement and strain jumps in the state of a point."""

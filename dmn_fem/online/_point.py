@@ -1,8 +1,8 @@
 """The one-point driver: any law along a path of prescribed strain and stress components."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -118,6 +118,7 @@ class Response:
         iterations: Iterations of the law, summed over the increment, (rows,).
         status: Lowest `Code` of the increment, (rows,).
         averages: Averages per phase, (rows, ...), by name.
+        state: Of the point at the end, one point; of a failed one where it failed.
     """
 
     time: Array
@@ -125,7 +126,8 @@ class Response:
     stress: Array
     iterations: Sequence[int]
     status: Sequence[int]
-    averages: dict[str, Array] = field(default_factory=dict)
+    averages: dict[str, Array]
+    state: State
 
     @property
     def failed(self) -> bool:
@@ -156,7 +158,12 @@ class Response:
             writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def drive(law: Law, path: LoadPath, tolerance: float = 1e-8) -> Response:
+def drive(
+    law: Law,
+    path: LoadPath,
+    tolerance: float = 1e-8,
+    progress: Callable[[int], object] | None = None,
+) -> Response:
     """Take one point of a law along a path.
 
     Unknown strains follow from the prescribed stresses by Newton's method with the law's tangent.
@@ -166,6 +173,7 @@ def drive(law: Law, path: LoadPath, tolerance: float = 1e-8) -> Response:
         law: Any law.
         path: Prescribed components, of the law's dimension.
         tolerance: Of the prescribed stresses, relative to the largest stress so far.
+        progress: Told how many rows are done, after each.
 
     Raises:
         ValueError: If path and law differ in dimension.
@@ -215,6 +223,8 @@ def drive(law: Law, path: LoadPath, tolerance: float = 1e-8) -> Response:
         if status == Code.FAILED:
             means = {name: np.full_like(values, np.nan) for name, values in means.items()}
         averages.append(means)
+        if progress is not None:
+            progress(len(rows))
         if status == Code.FAILED:
             break
     times, strains, stresses, counts, codes = zip(*rows, strict=True)
@@ -225,6 +235,7 @@ def drive(law: Law, path: LoadPath, tolerance: float = 1e-8) -> Response:
         counts,
         codes,
         {name: np.concatenate([row[name] for row in averages]) for name in averages[0]},
+        state,
     )
 
 

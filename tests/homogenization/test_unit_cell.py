@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dmn_fem.homogenization import UnitCellLaw
+from dmn_fem.homogenization import Mixing, UnitCellLaw
 from dmn_fem.laws import Code, J2Plasticity, LinearElastic, LinearHardening, VoceHardening
 from dmn_fem.microstructure import CutVoxels, PhaseImage, discs, laminate
 from dmn_fem.network import Network
@@ -59,7 +59,7 @@ def test_layers_equal_the_laminate_of_two_leaves(dimension, other, layers):
         np.ones(2),
         angles,
     )
-    cell = UnitCellLaw(layers(dimension), laws, tolerance=1e-11, tangent_tolerance=1e-10)
+    cell = UnitCellLaw(layers(dimension), laws, 1e-11, 1e-10, Mixing.LAMINATE)
     exact = NetworkLaw(network, laws, tolerance=1e-12)
     states = [law.allocate(1) for law in (cell, exact)]
     size = cell.strain_size
