@@ -146,7 +146,7 @@ def plot_histograms(fields: LocalFields, path: str | Path) -> None:
             if (ours := fields.phase == place).any() and np.isfinite(values[ours]).all()
         }
         ends = [_quantile(values[ours], fields.weight[ours], 0.999) for ours in drawn.values()]
-        edges = np.linspace(0.0, max(*ends, np.finfo(float).tiny), _BINS + 1)
+        edges = np.linspace(0.0, max(ends) or 1.0, _BINS + 1)
         for place, (name, ours) in enumerate(drawn.items()):
             volume, _ = fields.histogram(name, values, edges)
             average = np.average(values[ours], weights=fields.weight[ours])

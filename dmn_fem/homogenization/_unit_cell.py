@@ -24,7 +24,7 @@ from dmn_fem.laws._kernels import respond, store_means
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import Array, strain_size
 
-MAX_ITERATIONS = 25
+MAX_ITERATIONS = 50
 MAX_HALVINGS = 8
 _LOCAL = 1e-2  # of the unbalanced energy: what cut voxels may add to it
 
@@ -155,14 +155,14 @@ class UnitCellLaw:
     def _internal(self, state: State, point: int) -> dict[str, Array]:
         """Internal variables of all members; NaN where a law has no such one."""
         result: dict[str, Array] = {}
-        phase = self._members.phase
         for number, (name, law) in enumerate(self._members.laws.items()):
-            for field in law.fields(self.dimension):
-                empty = np.full((phase.size, *field.shape), np.nan)
-                values = result.setdefault(field.name, empty)
-                if values.shape != empty.shape:
+            ours = self._members.phase == number
+            for field in law.fields(self.dimension) if ours.any() else ():
+                shape = (ours.size, *field.shape)
+                values = result.setdefault(field.name, np.full(shape, np.nan))
+                if values.shape != shape:
                     raise ValueError(f"{field.name} has another shape in phase {name}")
-                values[phase == number] = state[f"{name}.{field.name}"][point]
+                values[ours] = state[f"{name}.{field.name}"][point]
         return result
 
     def _unknowns(self, past: Array) -> tuple[Array, Array]:
