@@ -20,6 +20,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -32,6 +33,7 @@ MAXIMUM_ITERATIONS = 2000
 """Conjugate gradient iterations after which a linear problem counts as failed."""
 
 _ROUNDING = 1e-15  # forces below this part of the load, or of the uniform stresses, are noise
+_SINGLE_PRECISION = 1e-7  # tolerance above which it serves the preconditioner as well
 _LEAST_WINDOW = 3  # iterations from whose energies an error is estimated at the very least
 
 
@@ -131,9 +133,15 @@ class SpectralGrid:
         packed += [inverse[:, i, j] for i, j in zip(rows, columns, strict=True)]
         return np.stack(packed)
 
-    def precondition(self, green: Array, force: Array) -> Array:
-        """Displacement of the reference medium of a `green` operator under nodal forces."""
+    def precondition(self, green: NDArray[Any], force: Array) -> NDArray[Any]:
+        """Displacement of the reference medium of a `green` operator, in the operator's precision.
+
+        Args:
+            green: Operator, in double or single precision.
+            force: Nodal forces.
+        """
         axes = tuple(range(1, self.dimension + 1))
+        force = force.astype(green.dtype, copy=False)
         spectrum = scipy.fft.rfftn(force, axes=axes, workers=1)
         kernel = _kernels.green_2d if self.dimension == 2 else _kernels.green_3d
         kernel(green, spectrum.reshape(self.dimension, -1))
@@ -174,7 +182,7 @@ class LinearSolution:
     """What `solve_linear` found.
 
     Attributes:
-        displacement: Nodal field of zero mean.
+        displacement: Nodal field of zero mean, up to rounding in single precision.
         iterations: Conjugate gradient iterations made.
         error: What was asked to be less than the tolerance; infinite as long as unknown.
     """
@@ -189,7 +197,7 @@ def solve_linear(
     tangent: Array,
     index: NDArray[np.integer],
     load: Array,
-    green: Array,
+    green: NDArray[Any],
     tolerance: float,
     maximum_iterations: int = MAXIMUM_ITERATIONS,
     energy: float | None = None,
@@ -220,8 +228,11 @@ def solve_linear(
     """
     displacement = np.zeros(grid.shape)
     remaining = load.copy()
+    if tolerance > _SINGLE_PRECISION:
+        # It halves the cost of a correction, and costs no iteration: forces and steps stay double.
+        green = green.astype(np.float32)
     correction = grid.precondition(green, remaining)
-    direction = correction
+    direction = correction.astype(float)
     square = initial = _kernels.dot(remaining.ravel(), correction.ravel())
     exhausted = _ROUNDING**2 * max(initial, energy or 0.0)
     error = np.inf
@@ -229,12 +240,13 @@ def solve_linear(
     while error > tolerance and square > exhausted and len(taken) < maximum_iterations:
         force = grid.apply(tangent, index, direction)
         step = square / _kernels.dot(direction.ravel(), force.ravel())
-        displacement += step * direction
-        remaining -= step * force
+        _kernels.advance(
+            step, direction.ravel(), force.ravel(), displacement.ravel(), remaining.ravel()
+        )
         correction = grid.precondition(green, remaining)
         taken.append(step * square)
         previous, square = square, _kernels.dot(remaining.ravel(), correction.ravel())
-        direction = correction + (square / previous) * direction
+        _kernels.turn(correction.ravel(), square / previous, direction.ravel())
         if energy is None:
             error = float(np.sqrt(square / initial))
             continue

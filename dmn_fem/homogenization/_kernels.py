@@ -240,6 +240,21 @@ def green_3d(green, forces):
 
 
 @njit(cache=True, error_model="numpy")
+def advance(step, direction, force, displacement, remaining):
+    """Conjugate gradient step along a direction: all flat arrays, the last two change."""
+    for i in range(displacement.size):
+        displacement[i] += step * direction[i]
+        remaining[i] -= step * force[i]
+
+
+@njit(cache=True, error_model="numpy")
+def turn(correction, factor, direction):
+    """Next direction, correction + factor · the last: flat arrays, in place."""
+    for i in range(direction.size):
+        direction[i] = correction[i] + factor * direction[i]
+
+
+@njit(cache=True, error_model="numpy")
 def dot(a, b):
     """Scalar product of two flat arrays: one thread and one order of summation, unlike BLAS."""
     lanes = np.zeros(8)

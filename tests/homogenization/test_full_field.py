@@ -108,6 +108,21 @@ def test_solve_finds_the_displacement_of_a_load(rng, dimension: int, n: int, siz
     )
 
 
+@pytest.mark.parametrize(("dimension", "n", "size"), [(2, 32, 3), (3, 12, 6)])
+def test_single_precision_of_the_preconditioner_costs_nothing(rng, dimension, n, size) -> None:
+    """A loose tolerance takes it: as many steps in double precision, of a tight one, are equal."""
+    grid = SpectralGrid((n,) * dimension)
+    tangent, index = random_stiffness(rng, 4, size), rng.integers(0, 4, grid.voxels)
+    load = grid.force(rng.normal(size=(grid.voxels, size)))
+    green = grid.green(tangent.mean(axis=0))
+    loose = solve_linear(grid, tangent, index, load, green, 1e-6)
+    tight = solve_linear(grid, tangent, index, load, green, 1e-12, loose.iterations)
+    assert loose.error == pytest.approx(tight.error, rel=1e-3)
+    difference = loose.displacement - tight.displacement
+    energies = [np.vdot(u, grid.apply(tangent, index, u)) for u in (difference, tight.displacement)]
+    assert energies[0] < 1e-16 * energies[1]
+
+
 def test_two_dimensional_stiffnesses_with_and_without_33_agree(rng) -> None:
     grid = SpectralGrid((8, 8))
     displacement = rng.normal(size=grid.shape)
