@@ -1,11 +1,23 @@
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
-from dmn_fem.homogenization import Mixing, UnitCellLaw
-from dmn_fem.laws import Code, J2Plasticity, LinearElastic, LinearHardening, VoceHardening
-from dmn_fem.microstructure import CutVoxels, PhaseImage, discs, laminate
+from dmn_fem.homogenization import Mixing, UnitCellLaw, homogenize
+from dmn_fem.laws import (
+    Code,
+    Field,
+    J2Plasticity,
+    LinearElastic,
+    LinearHardening,
+    PhaseLaw,
+    VoceHardening,
+    law_function,
+)
+from dmn_fem.microstructure import CutVoxels, PhaseImage, discs, laminate, spheres
 from dmn_fem.network import Network
-from dmn_fem.online import NetworkLaw, material_law
+from dmn_fem.online import LoadPath, NetworkLaw, drive, material_law
 
 J2 = J2Plasticity(100.0, 0.3, 0.1, VoceHardening(0.1, 50.0, 1.0))
 STIFF = LinearElastic(500.0, 0.19)
@@ -25,23 +37,60 @@ def cut_layers(dimension):
     return PhaseImage((layer == 3).astype(np.uint8), ("matrix", "inclusion"), half)
 
 
-def turned_by_90(image):
-    """The image after a quarter turn about direction 3."""
-    numbers = np.rot90(np.arange(image.phases.size).reshape(image.shape)).ravel()
+@law_function
+def maxwell(parameters, strain, old, new, dt, stress, tangent):
+    modulus, ratio = parameters[0], dt / parameters[1]
+    for i in range(strain.size):
+        new[i] = (old[i] + ratio * strain[i]) / (1.0 + ratio)
+        stress[i] = modulus * (strain[i] - new[i])
+        for j in range(strain.size):
+            tangent[i, j] = modulus / (1.0 + ratio) if i == j else 0.0
+    return 1
+
+
+@dataclass(frozen=True)
+class Maxwell(PhaseLaw):
+    """The example of the README."""
+
+    modulus: float
+    relaxation_time: float
+    function: ClassVar = maxwell
+
+    def parameters(self, dimension):
+        return np.array([self.modulus, self.relaxation_time])
+
+    def fields(self, dimension):
+        return (Field("viscous_strain", (2 * dimension,)),)
+
+
+def rearranged(image, move, turn):
+    """The image with its voxels moved, as the function `move` does, and its normals turned."""
+    numbers = move(np.arange(image.phases.size).reshape(image.shape)).ravel()
     place = np.argsort(numbers)[image.cut.voxel]
     order = np.argsort(place)
-    first, second = image.cut.normal.T
     cut = CutVoxels(
         place[order],
         image.cut.phase[order],
         image.cut.share[order],
-        np.stack([-second, first], axis=1)[order],
+        (image.cut.normal @ np.array(turn).T)[order],
     )
-    return PhaseImage(np.rot90(image.phases), image.names, cut, image.matrix)
+    return PhaseImage(move(image.phases), image.names, cut, image.matrix)
 
 
 def random_path(size, steps, seed):
     return np.cumsum(0.002 * np.random.default_rng(seed).normal(0.5, 1.0, (steps, size)), axis=0)
+
+
+def differences(law, state, strain, step):
+    """The tangent of a cell by central differences of its stress."""
+    size = law.strain_size
+    numerical = np.zeros((size, size))
+    for column, direction in enumerate(step * np.eye(size)):
+        answers = np.zeros((2, 1, size))
+        for answer, sign in zip(answers, (1, -1), strict=True):
+            law.integrate(strain[None] + sign * direction, state, answer)
+        numerical[:, column] = (answers[0] - answers[1])[0] / (2 * step)
+    return numerical
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
@@ -105,13 +154,9 @@ def test_tangent_hill_and_mixture_of_a_cell_with_discs(other):
     law.integrate(end[None], state, stress, tangent)
     np.testing.assert_allclose(tangent[0], tangent[0].T, atol=1e-6 * tangent.max())
     step = 1e-8  # so small that no voxel starts or stops yielding within it
-    numerical = np.zeros((4, 4))
-    for column, direction in enumerate(step * np.eye(4)):
-        answers = np.zeros((2, 1, 4))
-        for answer, sign in zip(answers, (1, -1), strict=True):
-            law.integrate(end[None] + sign * direction, state, answer)
-        numerical[:, column] = (answers[0] - answers[1])[0] / (2 * step)
-    np.testing.assert_allclose(numerical, tangent[0], atol=1e-5 * tangent.max())
+    np.testing.assert_allclose(
+        differences(law, state, end, step), tangent[0], atol=1e-5 * tangent.max()
+    )
     law.integrate(end[None], state, stress)
     state.accept()
     averages, fractions = law.averages(state), law.image.volume_fractions
@@ -123,18 +168,23 @@ def test_tangent_hill_and_mixture_of_a_cell_with_discs(other):
         np.testing.assert_allclose(mixed, macro, atol=1e-10 * np.abs(macro).max())
 
 
-def test_quarter_turn_of_image_and_load():
+@pytest.mark.parametrize("other", [STIFF, SOFT])
+def test_quarter_turn_and_translation_of_image_and_load(other):
+    """Along a plastic path with unloading, in a cell with cut voxels."""
     image = discs(0.4, 4, seed=2).image(24)
-    turned = turned_by_90(image)
-    laws = {"matrix": J2, "inclusion": STIFF}
-    stresses = []
-    for cell, strain in ((image, [0.004, -0.002, 0, 0.001]), (turned, [-0.002, 0.004, 0, -0.001])):
-        law, stress = UnitCellLaw(cell, laws, tolerance=1e-10), np.zeros((1, 4))
-        law.integrate(np.array([strain]), law.allocate(1), stress)
-        stresses.append(stress[0])
-    np.testing.assert_allclose(
-        stresses[1], stresses[0][[1, 0, 2, 3]] * [1, 1, 1, -1], rtol=1e-8, atol=1e-10
-    )
+    turned = rearranged(image, np.rot90, [[0, -1], [1, 0]])
+    moved = rearranged(image, lambda values: np.roll(values, (5, -3), (0, 1)), np.eye(2))
+    turn = np.array([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, -1]])
+    path = np.outer([1.0, 0.3, -0.5], [0.004, -0.002, 0, 0.001])
+    answers = []
+    for cell, change in ((image, np.eye(4)), (turned, turn), (moved, np.eye(4))):
+        law = UnitCellLaw(cell, {"matrix": J2, "inclusion": other}, tolerance=1e-10)
+        response = drive(law, LoadPath.strain_driven(path @ change))
+        plastic = response.averages["matrix.equivalent_plastic_strain"]
+        answers.append(np.column_stack([response.stress @ change.T, plastic]))
+    assert (np.diff(answers[0][:, 4], prepend=0.0) > 1e-4).any()
+    np.testing.assert_allclose(answers[1], answers[0], rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(answers[2], answers[0], rtol=1e-7, atol=1e-9)
 
 
 def test_one_failed_cell_leaves_the_others_alone():
@@ -155,3 +205,113 @@ def test_nearly_perfect_plasticity_in_one_large_step():
     law = UnitCellLaw(discs(0.3, 5, seed=1).image(32), {"matrix": perfect, "inclusion": SOFT})
     strain, stress = np.array([[0.02, -0.02, 0.0, 0.01]]), np.zeros((1, 4))
     assert law.integrate(strain, law.allocate(1), stress).codes[0] == Code.CONVERGED
+
+
+def test_a_step_that_fails_alone_is_reached_through_halves():
+    perfect = J2Plasticity(100.0, 0.3, 0.1, LinearHardening(0.01))
+    law = UnitCellLaw(discs(0.5, 8, seed=1).image(64), {"matrix": perfect, "inclusion": STIFF})
+    strain, stress = np.array([[0.08, -0.08, 0.0, 0.0]]), np.zeros((1, 4))
+    state = law.allocate(1)
+    assert law.integrate(strain, state, stress).codes[0] == Code.FAILED
+    assert np.isnan(stress).all()
+    assert not state.new.any()
+    response = drive(law, LoadPath.strain_driven(strain))
+    assert list(response.status) == [Code.CONVERGED]
+    fields = law.local_fields(response.state)
+    np.testing.assert_allclose(fields.weight @ fields.strain, strain[0], atol=1e-13)
+    limit = 0.1 + 0.01 * fields.internal["equivalent_plastic_strain"]
+    matrix = fields.phase == 0
+    assert (fields.equivalent_stress[matrix] <= limit[matrix] * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("other", [STIFF, SOFT])
+def test_uniaxial_and_plane_stress_of_a_cell(other):
+    law = UnitCellLaw(discs(0.4, 4, seed=2).image(24), {"matrix": J2, "inclusion": other})
+    nan = np.nan
+    strain = np.array([[0.002, nan, nan, nan], [0.006, nan, nan, nan], [nan] * 4])
+    stress = np.array([[nan, 0.0, 0.0, 0.0], [nan, 0.0, 0.0, 0.0], [0.0] * 4])
+    told = []
+    response = drive(law, LoadPath(np.array([1.0, 2, 3]), strain, stress), progress=told.append)
+    assert told == [1, 2, 3]
+    assert list(response.status) == [Code.CONVERGED] * 3
+    largest = np.abs(response.stress).max()
+    np.testing.assert_allclose(response.stress[:, 1:], 0.0, atol=1.001e-8 * largest)
+    np.testing.assert_allclose(response.stress[2], 0.0, atol=1.001e-8 * largest)
+    assert response.stress[0, 0] > 0.02
+    assert response.strain[2, 0] > 1e-3  # what is left
+    fields = law.local_fields(response.state)
+    np.testing.assert_allclose(fields.weight @ fields.strain, response.strain[2], atol=1e-14)
+    assert np.abs(fields.stress).max() > 0.01  # residual stresses
+
+
+@pytest.mark.parametrize("other", [STIFF, SOFT])
+def test_tangent_of_a_cell_with_spheres(other):
+    image = spheres(0.3, 4, seed=0).image(16)
+    laws = {"matrix": J2Plasticity(100.0, 0.3, 0.1, LinearHardening(5.0)), "inclusion": other}
+    law = UnitCellLaw(image, laws, tolerance=1e-11, tangent_tolerance=1e-8)
+    strain = np.array([0.003, -0.001, 0.0005, 0.002, -0.001, 0.0015])
+    state, stress, tangent = law.allocate(1), np.zeros((1, 6)), np.zeros((1, 6, 6))
+    assert law.integrate(strain[None], state, stress, tangent).codes[0] == Code.CONVERGED
+    np.testing.assert_allclose(
+        differences(law, state, strain, 1e-8), tangent[0], atol=1e-5 * tangent.max()
+    )
+
+
+def test_viscous_phases_of_one_relaxation_time_relax_together():
+    """All fields shrink alike: each backward Euler step divides by 1 + dt / τ."""
+    image = discs(0.4, 4, seed=2).image(24)
+    laws = {"matrix": Maxwell(10.0, 2.0), "inclusion": Maxwell(200.0, 2.0)}
+    law = UnitCellLaw(image, laws, tolerance=1e-9, tangent_tolerance=1e-8)
+    moduli = np.array([10.0, 200.0])[:, None, None]
+    elastic = homogenize(image, moduli * np.eye(4), 1e-10).stiffness
+    strain, factor = np.array([0.01, -0.002, 0.003, 0.004]), 1.0
+    state, stress, tangent = law.allocate(1), np.zeros((1, 4)), np.zeros((1, 4, 4))
+    for dt in (0.0, 0.1, 1.0, 3.0):
+        assert law.integrate(strain[None], state, stress, tangent, dt).codes[0] == Code.CONVERGED
+        state.accept()
+        factor /= 1.0 + dt / 2.0
+        np.testing.assert_allclose(stress[0], factor * elastic @ strain, rtol=1e-7)
+        expected = elastic / (1.0 + dt / 2.0)
+        np.testing.assert_allclose(tangent[0], expected, atol=1e-7 * tangent.max())
+        fields = law.local_fields(state)
+        np.testing.assert_allclose(fields.weight @ fields.stress, stress[0], rtol=1e-7)
+
+
+def test_points_of_a_batch_do_not_know_each_other():
+    law = UnitCellLaw(discs(0.4, 4, seed=2).image(16), {"matrix": J2, "inclusion": STIFF})
+    both, path = law.allocate(2), random_path(4, 6, 3).reshape(3, 2, 4)
+    alone = [law.allocate(1), law.allocate(1)]
+    for strain in path:
+        stress, tangent = np.zeros((2, 4)), np.zeros((2, 4, 4))
+        assert law.integrate(strain, both, stress, tangent).failed == 0
+        both.accept()
+        for point, state in enumerate(alone):
+            own, own_tangent = np.zeros((1, 4)), np.zeros((1, 4, 4))
+            law.integrate(strain[point : point + 1], state, own, own_tangent)
+            state.accept()
+            np.testing.assert_array_equal(own[0], stress[point])
+            np.testing.assert_array_equal(own_tangent[0], tangent[point])
+            np.testing.assert_array_equal(state.old[0], both.old[point])
+            ours, theirs = law.local_fields(both, point), law.local_fields(state)
+            np.testing.assert_array_equal(ours.stress, theirs.stress)
+
+
+def test_a_state_goes_on_after_export_and_load():
+    image, laws = discs(0.4, 4, seed=2).image(16), {"matrix": J2, "inclusion": STIFF}
+    law, path = UnitCellLaw(image, laws), random_path(4, 4, 5)
+    state, stress = law.allocate(1), np.zeros((1, 4))
+    for strain in path[:2]:
+        law.integrate(strain[None], state, stress)
+        state.accept()
+    exported = state.export()
+    assert exported["strain_jump"].any()
+    again, other = UnitCellLaw(image, laws), np.zeros((1, 4))
+    loaded = again.allocate(1)
+    loaded.load(exported)
+    for strain in path[2:]:
+        law.integrate(strain[None], state, stress)
+        again.integrate(strain[None], loaded, other)
+        state.accept()
+        loaded.accept()
+        np.testing.assert_array_equal(other, stress)
+    np.testing.assert_array_equal(again.local_fields(loaded).stress, law.local_fields(state).stress)
