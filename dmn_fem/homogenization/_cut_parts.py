@@ -50,10 +50,11 @@ class CutParts:
         phases, cut = image.phases.ravel().astype(np.int64), image.cut
         found = []
         if cut is not None and cut.voxel.size and set(laws) == set(image.names):
-            # A rate-dependent law may have no stiffness without a time step: laminates then.
-            stiffness = np.nan_to_num(
+            stiffness = np.array(
                 [initial_stiffness(laws[name], image.dimension) for name in image.names]
             )
+            if mixing is None and not np.isfinite(stiffness).all():
+                mixing = Mixing.LAMINATE  # rate-dependent, without a stiffness in no time
             yields = [bool(laws[name].fields(image.dimension)) for name in image.names]
             found = parts(image, stiffness, mixing, yields)
         self._voxels = phases.size

@@ -26,6 +26,7 @@ from dmn_fem.notation import Array, strain_size
 
 MAX_ITERATIONS = 50
 MAX_HALVINGS = 8
+_SHIFT = 1e-6  # what the reference medium is stiffer: perfect plasticity may leave it none
 _LOCAL = 1e-2  # of the unbalanced energy: what cut voxels may add to it
 
 
@@ -105,14 +106,17 @@ class UnitCellLaw:
         codes = np.empty(points, dtype=np.int8)
         iterations = np.empty(points, dtype=np.int32)
         for point in range(points):
-            codes[point], iterations[point] = self._integrate_point(
-                strain[point],
-                state.old[point],
-                state.new[point],
-                float(dt),
-                stress[point],
-                None if tangent is None else tangent[point],
-            )
+            try:
+                codes[point], iterations[point] = self._integrate_point(
+                    strain[point],
+                    state.old[point],
+                    state.new[point],
+                    float(dt),
+                    stress[point],
+                    None if tangent is None else tangent[point],
+                )
+            except np.linalg.LinAlgError:  # a tangent without any stiffness
+                codes[point], iterations[point] = Code.FAILED, 0
             if codes[point] == Code.FAILED:
                 state.new[point] = state.old[point]
                 stress[point] = np.nan
@@ -203,16 +207,11 @@ class UnitCellLaw:
 
         while True:
             around = grid.strain(mean_strain, displacement)
-            try:
-                if cut.voxel.size and count > 0:
-                    cut.relax(around, jump, respond_in_parts, _LOCAL * unbalanced)
-                strain = cut.member_strain(around, jump)
-                stress, tangent, law_code = self._respond(
-                    self._members.compiled, strain, old, new, dt
-                )
-                local = cut.condense(stress, tangent)
-            except np.linalg.LinAlgError:  # a tangent without any stiffness
-                return code, count
+            if cut.voxel.size and count > 0:
+                cut.relax(around, jump, respond_in_parts, _LOCAL * unbalanced)
+            strain = cut.member_strain(around, jump)
+            stress, tangent, law_code = self._respond(self._members.compiled, strain, old, new, dt)
+            local = cut.condense(stress, tangent)
             force = grid.force(local.stress)
             if slope < 0.0 and halvings < MAX_HALVINGS:
                 # The derivative of the convex incremental potential along the step; see the
@@ -228,16 +227,17 @@ class UnitCellLaw:
             if law_code < 0 or not np.isfinite(force).all():
                 return code, count
             reference = local.tangent.mean(axis=0)
+            reference += _SHIFT * np.trace(reference) / size * np.eye(size)
             green = grid.green(reference)
             unbalanced = float(np.vdot(force, grid.precondition(green, force))) + local.unbalanced
             scale = float(np.sum(local.stress @ np.linalg.inv(reference) * local.stress))
-            residual = np.sqrt(max(unbalanced, 0.0) / scale) if scale > 0.0 else 0.0
-            if residual <= self.tolerance:
+            if unbalanced <= self.tolerance**2 * scale:
                 code = law_code
                 break
-            if count == MAX_ITERATIONS:
+            if count == MAX_ITERATIONS or not scale > 0.0:  # a NaN in a tangent as well
                 return code, count
             count += 1
+            residual = np.sqrt(unbalanced / scale)
             # As exact as the quadratic convergence of Newton's method can use.
             accuracy = min(0.1, max(residual, 0.3 * self.tolerance / residual))
             step = solve_linear(

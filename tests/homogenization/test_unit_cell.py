@@ -48,6 +48,23 @@ def maxwell(parameters, strain, old, new, dt, stress, tangent):
     return 1
 
 
+@law_function
+def kelvin_voigt(parameters, strain, old, new, dt, stress, tangent):
+    for i in range(strain.size):
+        new[i] = strain[i]
+        stress[i] = parameters[0] * strain[i] + parameters[1] * (strain[i] - old[i]) / dt
+        for j in range(strain.size):
+            tangent[i, j] = parameters[0] + parameters[1] / dt if i == j else 0.0
+    return 1
+
+
+@law_function
+def without_tangent(parameters, strain, old, new, dt, stress, tangent):
+    stress[:] = parameters[0] * strain
+    tangent[:] = parameters[1]
+    return 1
+
+
 @dataclass(frozen=True)
 class Maxwell(PhaseLaw):
     """The example of the README."""
@@ -61,6 +78,29 @@ class Maxwell(PhaseLaw):
 
     def fields(self, dimension):
         return (Field("viscous_strain", (2 * dimension,)),)
+
+
+@dataclass(frozen=True)
+class KelvinVoigt(PhaseLaw):
+    modulus: float
+    viscosity: float
+    function: ClassVar = kelvin_voigt
+
+    def parameters(self, dimension):
+        return np.array([self.modulus, self.viscosity])
+
+    def fields(self, dimension):
+        return (Field("strain_before", (2 * dimension,)),)
+
+
+@dataclass(frozen=True)
+class WithoutTangent(PhaseLaw):
+    modulus: float
+    tangent: float
+    function: ClassVar = without_tangent
+
+    def parameters(self, dimension):
+        return np.array([self.modulus, self.tangent])
 
 
 def rearranged(image, move, turn):
@@ -315,3 +355,35 @@ def test_a_state_goes_on_after_export_and_load():
         loaded.accept()
         np.testing.assert_array_equal(other, stress)
     np.testing.assert_array_equal(again.local_fields(loaded).stress, law.local_fields(state).stress)
+
+
+def test_a_law_that_has_no_stiffness_without_a_time_step():
+    """A viscous dashpot beside a spring: laminates in cut voxels, and the answer of springs."""
+    image, dt = discs(0.4, 4, seed=2).image(24), 0.5
+    laws = {"matrix": KelvinVoigt(10.0, 2.0), "inclusion": KelvinVoigt(200.0, 5.0)}
+    law, strain = UnitCellLaw(image, laws, tolerance=1e-9), np.array([[0.01, -0.002, 0.003, 0.004]])
+    stress = np.zeros((1, 4))
+    assert law.integrate(strain, law.allocate(1), stress, dt=dt).codes[0] == Code.CONVERGED
+    moduli = np.array([10.0 + 2.0 / dt, 200.0 + 5.0 / dt])[:, None, None]
+    elastic = homogenize(image, moduli * np.eye(4), 1e-10, Mixing.LAMINATE).stiffness
+    np.testing.assert_allclose(stress[0], elastic @ strain[0], rtol=1e-7)
+
+
+def test_a_cell_that_flows_everywhere_without_resistance():
+    perfect = J2Plasticity(100.0, 0.3, 0.1)
+    image = PhaseImage(np.zeros((4, 4), dtype=np.uint8), ("matrix",))
+    cell, material = UnitCellLaw(image, {"matrix": perfect}), material_law(perfect, 2)
+    path = np.array([[0.01, -0.01, 0, 0], [0.02, -0.02, 0, 0], [0.02, -0.02, 0, 0.03]])
+    ours, theirs = (drive(law, LoadPath.strain_driven(path)) for law in (cell, material))
+    assert not ours.failed
+    np.testing.assert_allclose(ours.stress, theirs.stress, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(("modulus", "tangent"), [(1.0, np.nan), (0.0, 0.0), (1.0, -1.0)])
+def test_a_tangent_that_is_none_fails_the_point(modulus, tangent):
+    image = discs(0.4, 4, seed=2).image(8, composite=False)
+    laws = {"matrix": WithoutTangent(modulus, tangent), "inclusion": WithoutTangent(modulus, 0.0)}
+    law, stress = UnitCellLaw(image, laws), np.zeros((1, 4))
+    status = law.integrate(np.full((1, 4), 0.001), law.allocate(1), stress)
+    assert status.codes[0] == Code.FAILED
+    assert np.isnan(stress).all()
