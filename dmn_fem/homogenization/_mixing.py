@@ -8,9 +8,10 @@ Around a stiff inclusion a laminate voxel ties the soft matrix to it along the i
 makes the inclusion too large; around a soft one it cuts thin ligaments of the matrix. Reuss and
 Voigt voxels cure the one and the other. So a cut voxel is laminate in part and Reuss or Voigt for
 the rest, side by side at the same mean strain, and the parts follow the contrast of an inclusion to
-the matrix around it. Where no phase surrounds the other, laminates err least, in 3D with a small
-Voigt part for what they cut of thin walls. Beside a void a voxel has the share of the stiffness
-that is there: laminates would cut it off.
+the matrix around it. Stiff fibres want laminates up to higher contrasts: along them a cut voxel
+carries its share of their load. Where no phase surrounds the other, laminates err least, in 3D with
+a small Voigt part for what they cut of thin walls. Beside a void a voxel has the share of the
+stiffness that is there: laminates would cut it off.
 
 References:
     Kabel, Merkert and Schneider (2015), Use of composite voxels in FFT-based homogenization, CMAME
@@ -32,6 +33,7 @@ from dmn_fem.notation import IN_PLANE, Array
 # inclusions stiffer and softer than the matrix. Measured: benchmarks/composite_voxels.py.
 _STIFF = (11.0, 1.5)
 _SOFT = (40.0, 1.0)
+_STIFF_FIBRE = (120.0, 1.0)  # which shares its load with the voxels along its surface
 # Largest Voigt part where neither phase surrounds the other, in 3D, and the contrast of its half.
 _WEB, _WEB_HALF = 0.12, 100.0
 _FLOW = 0.04  # stiffness of a matrix that flows, of its elastic one
@@ -48,7 +50,12 @@ class Mixing(StrEnum):
 
 
 def mixture(
-    first: Array, second: Array, matrix: int | None, dimension: int, flows: bool = False
+    first: Array,
+    second: Array,
+    matrix: int | None,
+    dimension: int,
+    slender: bool = False,
+    flows: bool = False,
 ) -> dict[Mixing, float]:
     """Which part of a voxel of two phases follows which rule.
 
@@ -57,6 +64,7 @@ def mixture(
         second: Of the other.
         matrix: Which of them, 0 or 1, surrounds the other; None if neither does.
         dimension: 2 or 3.
+        slender: Whether the other is fibres.
         flows: Whether the matrix is inelastic and the inclusion is not: it becomes the stiffer one
             then, unless it is very soft.
     """
@@ -76,7 +84,9 @@ def mixture(
         if flows and level[inclusion] > _FLOW * level[matrix]:
             level[matrix] *= _FLOW
         stiff = level[inclusion] > level[matrix]
-        rule, (half, exponent) = (Mixing.REUSS, _STIFF) if stiff else (Mixing.VOIGT, _SOFT)
+        rule, (half, exponent) = Mixing.VOIGT, _SOFT
+        if stiff:
+            rule, (half, exponent) = Mixing.REUSS, _STIFF_FIBRE if slender else _STIFF
         part = 1.0 / (1.0 + (half * min(level) / max(level)) ** exponent)
     if part < _LEAST:
         return laminate_alone
@@ -153,7 +163,12 @@ def parts(
             other = second if surrounding == 0 else first
             flows = inelastic is not None and inelastic[matrix or 0] and not inelastic[other]
             mixed = mixture(
-                phase_stiffness[first], phase_stiffness[second], surrounding, image.dimension, flows
+                phase_stiffness[first],
+                phase_stiffness[second],
+                surrounding,
+                image.dimension,
+                image.slender,
+                flows,
             )
         else:
             mixed = {rule: 1.0}

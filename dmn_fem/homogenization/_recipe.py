@@ -122,7 +122,7 @@ class DataRecipe(BaseModel):
         """The phase image of a volume fraction, the cell being changed in some of its numbers."""
         image = self.microstructure.model_copy(update=changes).image(volume_fraction)
         matrix = None if image.matrix is None else self.phases[image.names.index(image.matrix)]
-        return PhaseImage(image.phases, self.phases, image.cut, matrix)
+        return PhaseImage(image.phases, self.phases, image.cut, matrix, image.slender)
 
     def plan(self, volume_fraction: float, path: Path) -> SetPlan:
         """The plan of one training set."""

@@ -101,6 +101,7 @@ class TrainingSet:
                 file[name] = getattr(self, name)
             image = file.create_group("image")
             image.attrs["matrix"] = json.dumps(self.image.matrix)
+            image.attrs["slender"] = self.image.slender
             image["phases"] = self.image.phases
             if self.image.cut is not None:
                 for key, values in vars(self.image.cut).items():
@@ -137,7 +138,8 @@ class TrainingSet:
             if "cut" in image:
                 cut = CutVoxels(*(image["cut"][each.name][()] for each in fields(CutVoxels)))
             matrix = json.loads(image.attrs["matrix"])
-            phases = PhaseImage(image["phases"][()], tuple(attributes["phases"]), cut, matrix)
+            kind = matrix, bool(image.attrs["slender"])
+            phases = PhaseImage(image["phases"][()], tuple(attributes["phases"]), cut, *kind)
             arrays = {
                 key: file[key][()]
                 for key in ("phase_stiffness", "stiffness", "iterations", "error")

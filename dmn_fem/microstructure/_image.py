@@ -47,6 +47,8 @@ class PhaseImage:
         cut: The voxels that hold a second phase, if any do.
         matrix: Name of the phase that surrounds all others as separate inclusions; None if no
             phase does. It decides how cut voxels are mixed, see `dmn_fem.homogenization`.
+        slender: Whether those inclusions are many times longer than thick and not straight through
+            the image: they carry load along their surface.
 
     Raises:
         ValueError: If array, cut voxels and names do not fit together.
@@ -56,6 +58,7 @@ class PhaseImage:
     names: tuple[str, ...]
     cut: CutVoxels | None = None
     matrix: str | None = None
+    slender: bool = False
 
     def __post_init__(self) -> None:
         phases, cut = self.phases, self.cut
@@ -130,7 +133,7 @@ class PhaseImage:
         for part in parts:
             content.update(np.ascontiguousarray(part).tobytes())
         if self.matrix is not None:
-            content.update(bytes([self.names.index(self.matrix)]))
+            content.update(bytes([self.names.index(self.matrix), self.slender]))
         return content.hexdigest()
 
     def coarsen(self, factor: int) -> Self:
@@ -169,7 +172,7 @@ class PhaseImage:
                 kept / (kept + lost),
                 normal / length[:, None],
             )
-        return type(self)(phases.reshape(shape), self.names, cut, self.matrix)
+        return type(self)(phases.reshape(shape), self.names, cut, self.matrix, self.slender)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the image to a file (NumPy's npz), complete or not at all."""
@@ -178,6 +181,7 @@ class PhaseImage:
             "format_version": _VERSION,
             "names": self.names,
             "matrix": self.matrix,
+            "slender": self.slender,
         }
         arrays: dict[str, Any] = {"phases": self.phases, "header": np.array(json.dumps(header))}
         if self.cut is not None:
@@ -204,7 +208,8 @@ class PhaseImage:
                 cut = None
                 if "cut_voxel" in arrays:
                     cut = CutVoxels(*(arrays[f"cut_{key.name}"] for key in fields(CutVoxels)))
-                return cls(arrays["phases"], tuple(header["names"]), cut, header["matrix"])
+                kind = header["matrix"], header["slender"]
+                return cls(arrays["phases"], tuple(header["names"]), cut, *kind)
         except _DAMAGE as error:
             raise ValueError(f"{path} is not a whole phase image of dmn-fem: {error}") from error
         raise ValueError(

@@ -7,6 +7,8 @@ from dmn_fem.microstructure._image import PhaseImage
 from dmn_fem.microstructure._interface import fill, threshold, two_phases
 from dmn_fem.notation import Array
 
+_SLENDER = 2.0  # half lengths of a capsule's axis, in radii, from which on it counts as a fibre
+
 
 def image_of_surfaces(
     distance: Array,
@@ -16,6 +18,7 @@ def image_of_surfaces(
     names: tuple[str, str],
     composite: bool,
     matrix: str | None,
+    slender: bool = False,
 ) -> PhaseImage:
     """Image whose second phase lies inside of surfaces.
 
@@ -28,16 +31,17 @@ def image_of_surfaces(
         composite: Voxels at a surface hold both phases, and the volume fraction is exact; else it
             is exact to half a voxel.
         matrix: Name of the phase that surrounds the other, if one does.
+        slender: Whether that one is fibres.
 
     Raises:
         ValueError: If the grid is too coarse for the volume fraction.
     """
     if not composite:
         phases = threshold(distance, volume_fraction).astype(np.uint8)
-        return PhaseImage(phases.reshape(shape), names, matrix=matrix)
+        return PhaseImage(phases.reshape(shape), names, None, matrix, slender)
     shares, which = fill(distance, normal, volume_fraction)
     phases, cut = two_phases(shares, normal[np.arange(len(which)), which])
-    return PhaseImage(phases.reshape(shape), names, cut, matrix)
+    return PhaseImage(phases.reshape(shape), names, cut, matrix, slender)
 
 
 def image_of_capsules(
@@ -75,6 +79,7 @@ def image_of_capsules(
     )
     shape = (grid,) * dimension
     normal = normal[..., :dimension]
+    slender = bool((np.linalg.norm(arms, axis=1) > _SLENDER * radii).all())
     return image_of_surfaces(
-        distance, normal, shape, volume_fraction, names, composite, matrix=names[0]
+        distance, normal, shape, volume_fraction, names, composite, names[0], slender
     )

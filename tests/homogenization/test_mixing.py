@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dmn_fem.homogenization import Mixing, draw_phase_stiffness, homogenize, reuss, voigt
 from dmn_fem.homogenization._mixing import jumps, mixture, parts, voxel_stiffness
-from dmn_fem.microstructure import CutVoxels, PhaseImage, discs, spheres
+from dmn_fem.microstructure import CutVoxels, PhaseImage, discs, fibres, spheres
 from dmn_fem.network import jump_operator
 from dmn_fem.network import laminate as laminate_stiffness
 from dmn_fem.notation import IN_PLANE, isotropic_stiffness
@@ -102,6 +102,19 @@ def test_mixture_follows_the_contrast_of_an_inclusion():
     # In the plane alone, or with 33: one contrast.
     plane = np.ix_(IN_PLANE, IN_PLANE)
     assert mixture(matrix, 5 * matrix, 0, 2) == mixture(matrix[plane], 5 * matrix[plane], 0, 2)
+
+
+def test_fibres_are_laminates_up_to_higher_contrasts():
+    matrix = isotropic_stiffness(1.0, 0.3)
+    for contrast in (10, 100, 1000):
+        fibre, ball = (
+            mixture(matrix, contrast * matrix, 0, 3, slender)[Mixing.REUSS]
+            for slender in (True, False)
+        )
+        assert fibre < ball
+    assert fibres(0.05, 20, 1, aspect_ratio=10).image(12).slender
+    assert not fibres(0.05, 20, 1, aspect_ratio=2).image(12).slender
+    assert not spheres(0.1, 3, 1).image(8).slender
 
 
 def test_walls_of_a_bicontinuous_image_keep_some_stiffness_in_3d():
