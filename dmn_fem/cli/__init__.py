@@ -89,7 +89,7 @@ def _run(arguments: list[str] | None) -> int:
             raise KeyboardInterrupt
         return status if isinstance(status, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted; the same call goes on where it was")
+        _say("interrupted; samples, trainings and builds go on where they were when called again")
         return INTERRUPTED
     except USAGE_ERROR as error:
         _say(error.format_message())

@@ -205,15 +205,14 @@ def solve_linear(
     """Displacement whose nodal forces equal a load, by preconditioned conjugate gradients.
 
     For a mean strain E the load is ``-grid.force(stress of E)``, in a Newton step
-    ``-grid.force(stress)``. The function never raises for a lack of convergence; the error tells
-    (NaN if the load holds one).
+    ``-grid.force(stress)``. The function never raises for a lack of convergence; the error tells.
 
     The error is the force that remains relative to the load, both in the energy norm of the
     reference medium, √(f · G f). At high contrasts that says little about the energy. If the energy
     of the uniform strain is given, the error is that of the relaxed energy, relative to itself:
     what the iterations to come would take off it, bounded in practice by what a last quarter of
-    those made took off (after Meurant and Tichý 2021, The behavior of the Gauss-Radau upper bound
-    of the error norm in CG, whose delays adapt in the same spirit).
+    those made took off. (Meurant, Papež and Tichý 2021, Accurate error estimation in CG, Numer.
+    Algorithms 88, have a window that adapts, too.)
 
     Args:
         grid: The grid.

@@ -19,7 +19,7 @@ from dmn_fem.microstructure._descriptors import (
     two_point_correlation,
 )
 from dmn_fem.microstructure._fibres import Fibres, fibres
-from dmn_fem.microstructure._image import PhaseImage, laminate
+from dmn_fem.microstructure._image import PhaseImage
 from dmn_fem.microstructure._interface import CutVoxels
 from dmn_fem.microstructure._layers import layers
 from dmn_fem.microstructure._particles import Particles, discs, spheres
@@ -49,7 +49,6 @@ __all__ = [
     "fibres",
     "from_labels",
     "laguerre",
-    "laminate",
     "layers",
     "lineal_path",
     "mirror",

@@ -140,7 +140,7 @@ def orientation_tensor(image: PhaseImage, name: str) -> Array | None:
     A particle's direction at a point is that along which the surface around it changes least: the
     last principal axis of the structure tensor. It looks as far as a fibre's radius, which follows
     from the specific surface. For short fibres (aspect ratio 5-10, radius 3 voxels, fractions to
-    0.2) its components err by up to 0.02. It means little for particles that are not elongated,
+    0.2) its components err by up to 0.025. It means little for particles that are not elongated,
     that touch or that are thinner than 3 voxels, and nothing for the phase around them.
 
     Returns:

@@ -6,7 +6,6 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -216,37 +215,3 @@ class PhaseImage:
             f"{path} has format version {header['format_version']}; "
             f"this dmn-fem reads version {_VERSION}"
         )
-
-
-def laminate(
-    dimension: int,
-    grid: int,
-    fractions: Sequence[float],
-    axis: int = 0,
-    names: Sequence[str] | None = None,
-) -> PhaseImage:
-    """A stack of layers, one a phase, whose interfaces lie between voxels.
-
-    Args:
-        dimension: 2 or 3.
-        grid: Voxels along each axis.
-        fractions: Volume fractions of the layers; times `grid` they must be whole numbers.
-        axis: Normal direction of the layers, from 0.
-        names: Names of the phases; `layer_1`, `layer_2`, ... if not given.
-
-    Raises:
-        ValueError: If the layers do not fill the grid with whole voxels.
-    """
-    voxels = np.rint(np.asarray(fractions, dtype=float) * grid).astype(int)
-    if voxels.sum() != grid or not np.allclose(voxels / grid, fractions, rtol=0, atol=1e-9):
-        raise ValueError(
-            f"layers of fractions {tuple(fractions)} do not fill {grid} voxels; "
-            "each must be a whole number of voxels and their sum one"
-        )
-    if not 0 <= axis < dimension:
-        raise ValueError(f"axis is {axis}; it must be 0 … {dimension - 1}")
-    layers = np.repeat(np.arange(voxels.size, dtype=np.uint8), voxels)
-    shape = [grid if i == axis else 1 for i in range(dimension)]
-    phases = np.broadcast_to(layers.reshape(shape), (grid,) * dimension).copy()
-    names = names or [f"layer_{i + 1}" for i in range(voxels.size)]
-    return PhaseImage(phases, tuple(names))

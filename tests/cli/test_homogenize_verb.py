@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dmn_fem.cli import main
 from dmn_fem.homogenization import (
     effective_conductivity,
     hashin_shtrikman_conductivity,
@@ -14,20 +13,8 @@ from dmn_fem.homogenization import (
     thermoelastic,
 )
 from dmn_fem.laws import initial_stiffness, read_phases
-from dmn_fem.microstructure import PhaseImage, discs, laminate, spheres
+from dmn_fem.microstructure import PhaseImage, discs, layers, spheres
 
-PHASES = """
-[matrix]
-law = "j2_plasticity"
-young_modulus = 100.0
-poisson_ratio = 0.3
-yield_stress = 0.1
-hardening = { type = "linear", modulus = 5.0 }
-[inclusion]
-law = "linear_elastic"
-young_modulus = 500.0
-poisson_ratio = 0.19
-"""
 ORDER = (
     "reuss",
     "hashin_shtrikman_lower",
@@ -39,26 +26,11 @@ ORDER = (
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(entered):
     """A folder with a plane and a solid cell and their phases, entered."""
-    discs(0.3, 8, 0).image(32).save(tmp_path / "plane.npz")
-    spheres(0.3, 4, 0).image(12).save(tmp_path / "solid.npz")
-    (tmp_path / "phases.toml").write_text(PHASES)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def call(capsys):
-    """Call the command line; gives exit status, standard output and standard error."""
-
-    def run(line):
-        with pytest.raises(SystemExit) as end:
-            main(line.split())
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run
+    discs(0.3, 8, 0).image(32).save(entered / "plane.npz")
+    spheres(0.3, 4, 0).image(12).save(entered / "solid.npz")
+    return entered
 
 
 @pytest.mark.parametrize(("name", "dimension"), [("plane", 2), ("solid", 3)])
@@ -115,7 +87,7 @@ def test_tables_for_people(folder, call) -> None:
 
 def test_estimates_that_do_not_exist_are_left_out(folder, call) -> None:
     """Insulating layers: no matrix, no self-consistent medium, anisotropic in the plane."""
-    laminate(2, 8, [0.75, 0.25], names=("inclusion", "matrix")).save("layers.npz")
+    layers(2, 8, [0.75, 0.25], names=("inclusion", "matrix")).save("layers.npz")
     line = "homogenize layers.npz --conductivity inclusion=0 --conductivity matrix=2,1 --json"
     code, out, _ = call(line)
     answer = json.loads(out)
@@ -141,7 +113,8 @@ def test_estimates_that_do_not_exist_are_left_out(folder, call) -> None:
     ],
 )
 def test_wrong_calls(folder, call, line, message) -> None:
-    (folder / "other.toml").write_text(PHASES.replace("[matrix]", "[steel]").split("[incl")[0])
+    phases = (folder / "phases.toml").read_text()
+    (folder / "other.toml").write_text(phases.replace("[matrix]", "[steel]").split("[incl")[0])
     code, out, err = call(f"homogenize {line}")
     assert (code, out) == (2, "")
     assert message in err

@@ -12,17 +12,16 @@ from dmn_fem.microstructure import PhaseImage, discs, spheres
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(entered):
     """A folder with a grey picture, a labelled one, and a cell; entered."""
     rng = np.random.default_rng(0)
     bright = discs(0.3, 6, 0).image(64, composite=False).phases
     grey = np.clip(rng.normal(60 + 120 * bright.T[::-1], 10), 0, 255).astype(np.uint8)
     bar = np.full((8, 64), 255, dtype=np.uint8)
-    Image.fromarray(np.vstack([grey, bar])).save(tmp_path / "sem.png")
-    np.save(tmp_path / "labels.npy", rng.integers(0, 3, (20, 30, 10)).astype(np.int16))
-    discs(0.3, 6, 0).image(32).save(tmp_path / "cell.npz")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    Image.fromarray(np.vstack([grey, bar])).save(entered / "sem.png")
+    np.save(entered / "labels.npy", rng.integers(0, 3, (20, 30, 10)).astype(np.int16))
+    discs(0.3, 6, 0).image(32).save(entered / "cell.npz")
+    return entered
 
 
 @pytest.fixture

@@ -5,49 +5,21 @@ import csv
 import numpy as np
 import pytest
 
-from dmn_fem.cli import main
 from dmn_fem.homogenization import UnitCellLaw
 from dmn_fem.laws import read_phases
 from dmn_fem.microstructure import discs
 from dmn_fem.online import LoadPath, drive
 
-PHASES = """
-[matrix]
-law = "j2_plasticity"
-young_modulus = 100.0
-poisson_ratio = 0.3
-yield_stress = 0.1
-hardening = { type = "linear", modulus = 5.0 }
-[inclusion]
-law = "linear_elastic"
-young_modulus = 500.0
-poisson_ratio = 0.19
-"""
 POINT = "point cell.npz --phases phases.toml --path path.csv --output out.csv"
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(entered):
     """A folder with a small cell, phases and a path, entered."""
-    discs(0.4, 3, 0).image(16).save(tmp_path / "cell.npz")
-    (tmp_path / "phases.toml").write_text(PHASES)
+    discs(0.4, 3, 0).image(16).save(entered / "cell.npz")
     rows = "time,strain_11,stress_22,stress_33\n1,0.002,0,0\n2,0.006,0,0\n3,0.004,0,0\n"
-    (tmp_path / "path.csv").write_text(rows)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def call(capsys):
-    """Call the command line; gives exit status, standard output and standard error."""
-
-    def run(line):
-        with pytest.raises(SystemExit) as end:
-            main(line.split())
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run
+    (entered / "path.csv").write_text(rows)
+    return entered
 
 
 def test_the_full_field_answers(folder, call):
@@ -76,7 +48,8 @@ def test_the_full_field_answers(folder, call):
 
 
 def test_elastic_phases_and_a_file_for_paraview(folder, call):
-    elastic = PHASES[PHASES.index("[inclusion]") :]
+    phases = (folder / "phases.toml").read_text()
+    elastic = phases[phases.index("[inclusion]") :]
     text = elastic + elastic.replace("[inclusion]", "[matrix]").replace("500.0", "10.0")
     (folder / "phases.toml").write_text(text)
     assert call(f"{POINT} --local fields.vti --histogram spread.png")[0] == 0
@@ -105,7 +78,8 @@ def test_a_wrong_call_is_one_line_and_status_2(folder, call, line, message):
 
 
 def test_phases_that_do_not_fit_are_named(folder, call):
-    (folder / "phases.toml").write_text(PHASES.replace("[inclusion]", "[fibre]"))
+    phases = (folder / "phases.toml").read_text()
+    (folder / "phases.toml").write_text(phases.replace("[inclusion]", "[fibre]"))
     status, _, err = call(POINT)
     assert status == 2
     assert "has the phases matrix, fibre; the image needs matrix, inclusion" in err
@@ -113,7 +87,8 @@ def test_phases_that_do_not_fit_are_named(folder, call):
 
 def test_a_cell_that_fails_is_status_1_and_writes_no_local_fields(folder, call, monkeypatch):
     monkeypatch.setattr("dmn_fem.online._point.MAX_CUTS", 0)
-    (folder / "phases.toml").write_text(PHASES.replace("modulus = 5.0", "modulus = 0.0"))
+    phases = (folder / "phases.toml").read_text()
+    (folder / "phases.toml").write_text(phases.replace("modulus = 5.0", "modulus = 0.0"))
     columns = "time,stress_11,stress_22,stress_33,stress_12\n"
     (folder / "path.csv").write_text(columns + "1,0.01,0,0,0\n2,9.0,0,0,0\n")
     status, _, err = call(f"{POINT} --local fields.npz")

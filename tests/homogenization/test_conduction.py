@@ -16,7 +16,7 @@ from dmn_fem.homogenization import (
     solve_linear,
     voigt,
 )
-from dmn_fem.microstructure import Particles, PhaseImage, discs, laminate, spheres
+from dmn_fem.microstructure import Particles, PhaseImage, discs, layers, spheres
 
 GRIDS = [(8, 6), (9, 7), (6, 4, 5), (5, 3, 7)]
 
@@ -95,7 +95,7 @@ def test_laminates_are_exact(dimension: int, grid: int, seed: int) -> None:
     jump = (first - second) @ n
     normal = n @ ((1 - f) * first + f * second) @ n
     expected = f * first + (1 - f) * second - f * (1 - f) * np.outer(jump, jump) / normal
-    image = laminate(dimension, grid, [f, 1 - f], axis)
+    image = layers(dimension, grid, [f, 1 - f], axis)
     np.testing.assert_allclose(conduct(image, k, 1e-13), expected, rtol=0, atol=1e-12)
 
 

@@ -15,7 +15,7 @@ from dmn_fem.homogenization import (
     solve_linear,
     voigt,
 )
-from dmn_fem.microstructure import PhaseImage, discs, laminate, spheres
+from dmn_fem.microstructure import PhaseImage, discs, layers, spheres
 from dmn_fem.network import jump_operator
 from dmn_fem.network import laminate as laminate_stiffness
 from dmn_fem.notation import (
@@ -61,7 +61,7 @@ def assert_close(actual: np.ndarray, expected: np.ndarray, tolerance: float) -> 
 @pytest.mark.parametrize("seed", range(4))
 def test_laminates_are_exact(dimension: int, grid: int, axis: int, seed: int) -> None:
     stiffness = anisotropic_stiffness(dimension, 2, seed)
-    image = laminate(dimension, grid, [2 / grid, 1 - 2 / grid], axis)
+    image = layers(dimension, grid, [2 / grid, 1 - 2 / grid], axis)
     operator = jump_operator(np.eye(3)[axis], dimension)
     if dimension == 2:
         operator = operator[IN_PLANE]
@@ -77,7 +77,7 @@ def test_laminate_of_three_phases_is_exact(dimension: int) -> None:
         operator = operator[IN_PLANE]
     first = laminate_stiffness(stiffness[0], stiffness[1], 0.4, operator)
     expected = laminate_stiffness(first, stiffness[2], 0.5, operator)
-    image = laminate(dimension, 10, [0.2, 0.3, 0.5])
+    image = layers(dimension, 10, [0.2, 0.3, 0.5])
     assert_close(homogenize(image, stiffness, 1e-13).stiffness, expected, 1e-12)
 
 

@@ -15,7 +15,7 @@ from dmn_fem.homogenization import (
     homogenize,
     sample,
 )
-from dmn_fem.microstructure import PhaseImage, discs, laminate
+from dmn_fem.microstructure import PhaseImage, discs, layers
 
 COUNT, SEED = 10, 3
 BUDGET = BudgetSettings(samples=2, realisations=0)
@@ -144,7 +144,7 @@ def test_damaged_file_is_left_alone(image, copy: Path) -> None:
 
 
 def test_three_phases_in_3d_on_an_odd_grid(tmp_path) -> None:
-    image = laminate(3, 5, [0.2, 0.2, 0.6])
+    image = layers(3, 5, [0.2, 0.2, 0.6])
     training_set = sample(image, tmp_path / "layers.h5", 2, 0)
     assert training_set.phase_stiffness.shape == (2, 3, 6, 6)
     assert training_set.stiffness.shape == (2, 6, 6)

@@ -11,7 +11,7 @@ from dmn_fem.homogenization import (
     thermoelastic,
 )
 from dmn_fem.homogenization._mixing import voxel_stiffness
-from dmn_fem.microstructure import PhaseImage, discs, laminate, spheres
+from dmn_fem.microstructure import PhaseImage, discs, layers, spheres
 from dmn_fem.network import jump_operator
 from dmn_fem.notation import isotropic_stiffness, mandel_rotation
 
@@ -91,7 +91,7 @@ def test_laminate_of_three_phases_is_exact(dimension: int, axis: int) -> None:
 
     phases = list(zip(stiffness, stress, strict=True))
     effective, clamped = layered(layered(phases[0], phases[1], 0.4), phases[2], 0.5)
-    found = thermoelastic(laminate(dimension, 10, [0.2, 0.3, 0.5], axis), stiffness, alpha, 1e-13)
+    found = thermoelastic(layers(dimension, 10, [0.2, 0.3, 0.5], axis), stiffness, alpha, 1e-13)
     np.testing.assert_allclose(found.stiffness, effective, rtol=0, atol=1e-11)
     np.testing.assert_allclose(found.thermal_stress, clamped, rtol=0, atol=1e-11)
     np.testing.assert_allclose(
@@ -174,4 +174,4 @@ def test_in_plane_stiffnesses_are_refused() -> None:
 def test_a_cell_in_pieces_is_refused() -> None:
     solid_and_void = np.stack([isotropic_stiffness(1.0, 0.3), np.zeros((6, 6))])
     with pytest.raises(ValueError, match="do not hold the cell together"):
-        thermoelastic(laminate(3, 4, [0.5, 0.5]), solid_and_void, [1.0, 0.0])
+        thermoelastic(layers(3, 4, [0.5, 0.5]), solid_and_void, [1.0, 0.0])

@@ -15,7 +15,7 @@ from dmn_fem.laws import (
     VoceHardening,
     law_function,
 )
-from dmn_fem.microstructure import CutVoxels, PhaseImage, discs, laminate, spheres
+from dmn_fem.microstructure import CutVoxels, PhaseImage, discs, layers, spheres
 from dmn_fem.network import Network
 from dmn_fem.online import LoadPath, NetworkLaw, drive, material_law
 
@@ -25,7 +25,7 @@ SOFT = LinearElastic(5.0, 0.2)
 
 
 def whole_layers(dimension):
-    return laminate(dimension, 8, (0.75, 0.25), names=("matrix", "inclusion"))
+    return layers(dimension, 8, (0.75, 0.25), names=("matrix", "inclusion"))
 
 
 def cut_layers(dimension):
@@ -135,8 +135,8 @@ def differences(law, state, strain, step):
 
 @pytest.mark.parametrize("dimension", [2, 3])
 @pytest.mark.parametrize("other", [STIFF, SOFT])
-@pytest.mark.parametrize("layers", [whole_layers, cut_layers])
-def test_layers_equal_the_laminate_of_two_leaves(dimension, other, layers):
+@pytest.mark.parametrize("cell_of", [whole_layers, cut_layers])
+def test_layers_equal_the_laminate_of_two_leaves(dimension, other, cell_of):
     """The same plastic laminate by Fourier transforms and by a network, along a path."""
     laws = {"matrix": J2, "inclusion": other}
     angles = np.zeros((1, 1)) if dimension == 2 else np.array([[np.pi / 2, 0.0]])
@@ -148,7 +148,7 @@ def test_layers_equal_the_laminate_of_two_leaves(dimension, other, layers):
         np.ones(2),
         angles,
     )
-    cell = UnitCellLaw(layers(dimension), laws, 1e-11, 1e-10, Mixing.LAMINATE)
+    cell = UnitCellLaw(cell_of(dimension), laws, 1e-11, 1e-10, Mixing.LAMINATE)
     exact = NetworkLaw(network, laws, tolerance=1e-12)
     states = [law.allocate(1) for law in (cell, exact)]
     size = cell.strain_size

@@ -14,7 +14,7 @@ from dmn_fem.microstructure import (
     PhaseImage,
     describe,
     discs,
-    laminate,
+    layers,
     lineal_path,
     normal_tensor,
     orientation_tensor,
@@ -65,7 +65,7 @@ def test_lineal_path_counts_segments(image) -> None:
 
 
 def test_laminate_has_its_correlation_and_paths() -> None:
-    image = laminate(3, 20, [0.3, 0.7], axis=1)
+    image = layers(3, 20, [0.3, 0.7], axis=1)
     correlation = two_point_correlation(image, "layer_1")
     np.testing.assert_allclose(correlation[:, 0, :], 0.3, atol=1e-12)
     np.testing.assert_allclose(correlation[5, :8, 3] * 20, [6, 5, 4, 3, 2, 1, 0, 0], atol=1e-12)
@@ -107,7 +107,7 @@ def test_specific_surface_of_discs_and_spheres(dimension, radius, error, composi
 
 def test_specific_surface_errs_within_its_bounds_for_a_plane() -> None:
     for dimension in (2, 3):
-        image = laminate(dimension, 10, [0.5, 0.5])
+        image = layers(dimension, 10, [0.5, 0.5])
         assert 0.92 < specific_surface(image, "layer_1") / 0.2 < 1.0
     # One diagonal layer: in 2D its surface has length 2 √2 n in a cell of n².
     phases = np.add.outer(np.arange(20), np.arange(20)) % 20 < 10
@@ -141,7 +141,7 @@ def test_orientation_tensor_of_short_fibres(orientation, composite) -> None:
 
 
 def test_orientation_tensor_of_a_layer_lies_in_it() -> None:
-    found = orientation_tensor(laminate(2, 20, [0.2, 0.8], axis=1), "layer_1")
+    found = orientation_tensor(layers(2, 20, [0.2, 0.8], axis=1), "layer_1")
     np.testing.assert_allclose(found, np.diag([1, 0]), atol=1e-12)
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from dmn_fem.microstructure import PhaseImage, laminate
+from dmn_fem.microstructure import PhaseImage
 
 
 def three_phases() -> PhaseImage:
@@ -83,21 +83,3 @@ def test_newer_file_is_refused(tmp_path) -> None:
     np.savez(path, phases=np.zeros((2, 2), dtype=np.uint8), header=json.dumps(header))
     with pytest.raises(ValueError, match="format version 3; this dmn-fem reads version 2"):
         PhaseImage.load(path)
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_laminate_is_layered_along_its_axis(axis: int) -> None:
-    image = laminate(3, 10, [0.2, 0.5, 0.3], axis)
-    along = np.moveaxis(image.phases, axis, 0)
-    np.testing.assert_array_equal(along[:, 0, 0], [0, 0, 1, 1, 1, 1, 1, 2, 2, 2])
-    assert (along == along[:, :1, :1]).all()
-    np.testing.assert_allclose(image.volume_fractions, [0.2, 0.5, 0.3])
-
-
-def test_laminate_of_broken_voxels_is_refused() -> None:
-    with pytest.raises(ValueError, match="whole number of voxels"):
-        laminate(2, 10, [0.25, 0.75])
-    with pytest.raises(ValueError, match="whole number of voxels"):
-        laminate(2, 10, [0.3, 0.3])
-    with pytest.raises(ValueError, match="axis is 2"):
-        laminate(2, 10, [0.3, 0.7], axis=2)

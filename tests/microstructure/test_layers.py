@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmn_fem.microstructure import laminate, layers
+from dmn_fem.microstructure import layers
 
 
 @given(
@@ -31,16 +31,19 @@ def test_any_fractions_are_exact(
     )
 
 
-def test_whole_voxels_are_a_laminate() -> None:
-    image = layers(3, 10, [0.2, 0.5, 0.3], 1)
-    np.testing.assert_array_equal(image.phases, laminate(3, 10, [0.2, 0.5, 0.3], 1).phases)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_whole_voxels_are_not_cut(axis: int) -> None:
+    image = layers(3, 10, [0.2, 0.5, 0.3], axis)
+    along = np.moveaxis(image.phases, axis, 0)
+    np.testing.assert_array_equal(along[:, 0, 0], [0, 0, 1, 1, 1, 1, 1, 2, 2, 2])
+    assert (along == along[:, :1, :1]).all()
     assert image.cut.voxel.size == 0
     assert image.names == ("layer_1", "layer_2", "layer_3")
 
 
-def test_cut_voxels_are_the_fine_laminate_coarsened() -> None:
+def test_cut_voxels_are_the_fine_layers_coarsened() -> None:
     fractions = [0.23, 0.5, 0.27]
-    image, fine = layers(2, 10, fractions), laminate(2, 100, fractions).coarsen(10)
+    image, fine = layers(2, 10, fractions), layers(2, 100, fractions).coarsen(10)
     np.testing.assert_array_equal(image.phases, fine.phases)
     np.testing.assert_array_equal(image.cut.voxel, fine.cut.voxel)
     np.testing.assert_allclose(image.cut.share, fine.cut.share)

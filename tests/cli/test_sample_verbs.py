@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from dmn_fem.cli import main
 from dmn_fem.homogenization import (
     DataRecipe,
     TrainingSet,
@@ -26,24 +25,10 @@ error_budget = { samples = 2, realisations = 2 }
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    (tmp_path / "tiny.toml").write_text(RECIPE)
-    discs(0.3, 4, 0).image(16).save(tmp_path / "cell.npz")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def call(capsys):
-    """Call the command line; gives exit status, standard output and standard error."""
-
-    def run(line):
-        with pytest.raises(SystemExit) as end:
-            main(line.split())
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run
+def folder(entered):
+    (entered / "tiny.toml").write_text(RECIPE)
+    discs(0.3, 4, 0).image(16).save(entered / "cell.npz")
+    return entered
 
 
 def test_family_of_a_recipe(folder, call):
@@ -107,7 +92,7 @@ def test_interrupt_is_said_and_loses_nothing(folder, call, monkeypatch):
         patch.setattr("dmn_fem.homogenization._campaign.homogenize", interrupted)
         code, _, err = call("sample tiny.toml --directory work")
     assert code == 130
-    assert "dmn-fem: interrupted; the same call goes on where it was" in err
+    assert "dmn-fem: interrupted; samples, trainings and builds go on" in err
     reports = []
     with start_processes() as workers:
         recipe = DataRecipe.load("tiny.toml")

@@ -4,54 +4,26 @@ import json
 import numpy as np
 import pytest
 
-from dmn_fem.cli import main
 from dmn_fem.database import Database, Descriptor
 from dmn_fem.homogenization import TrainingSet
 from dmn_fem.laws import initial_stiffness, read_phases
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.network import Network
 
-PHASES = """
-[matrix]
-law = "j2_plasticity"
-young_modulus = 100.0
-poisson_ratio = 0.3
-yield_stress = 0.1
-hardening = { type = "linear", modulus = 5.0 }
-[inclusion]
-law = "linear_elastic"
-young_modulus = 500.0
-poisson_ratio = 0.19
-"""
 PATH = "time,strain_11,stress_22,stress_33\n1,0.005,0,0\n2,0.01,0,0\n3,0.0,0,0\n"
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(entered):
     """A folder with a small database, phases and a path, entered."""
     network = Network.random(2, ("matrix", "inclusion"), (0.9, 0.1), 8, np.random.default_rng(0))
     fractions = [0.1, 0.2, 0.3]
     networks = [network.with_phase_fraction([1 - v, v]) for v in fractions]
     descriptor = Descriptor("volume_fraction")
     database = Database(networks, [descriptor], np.array(fractions)[:, None], {"recipe": {}})
-    database.save(tmp_path / "db.safetensors")
-    (tmp_path / "phases.toml").write_text(PHASES)
-    (tmp_path / "path.csv").write_text(PATH)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def call(capsys):
-    """Call the command line; gives exit status, standard output and standard error."""
-
-    def run(line):
-        with pytest.raises(SystemExit) as end:
-            main(line.split())
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run
+    database.save(entered / "db.safetensors")
+    (entered / "path.csv").write_text(PATH)
+    return entered
 
 
 STIFFNESS = "database stiffness db.safetensors --phases phases.toml"
@@ -178,14 +150,16 @@ def test_a_wrong_call_is_one_line_and_status_2(folder, call, line, code, message
 
 
 def test_phases_that_do_not_fit_are_named(folder, call):
-    (folder / "phases.toml").write_text(PHASES.replace("[inclusion]", "[fibre]"))
+    phases = (folder / "phases.toml").read_text()
+    (folder / "phases.toml").write_text(phases.replace("[inclusion]", "[fibre]"))
     status, _, err = call(f"{STIFFNESS} --at volume_fraction=0.2")
     assert status == 2
     assert "phases.toml: has the phases matrix, fibre; the database needs matrix, inclusion" in err
 
 
 def test_a_point_that_fails_is_status_1_and_keeps_the_rows_before(folder, call):
-    matrix = PHASES.replace("modulus = 5.0", "modulus = 0.0").split("[inclusion]")[0]
+    phases = (folder / "phases.toml").read_text()
+    matrix = phases.replace("modulus = 5.0", "modulus = 0.0").split("[inclusion]")[0]
     (folder / "phases.toml").write_text(matrix + matrix.replace("[matrix]", "[inclusion]"))
     rows = "1,0.01,0,0,0\n2,9.0,0,0,0\n"
     (folder / "path.csv").write_text("time,stress_11,stress_22,stress_33,stress_12\n" + rows)
