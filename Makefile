@@ -11,10 +11,11 @@ export UCX_TLS ?= self,sm,tcp
 demo: $(VENV)/.installed-fem  ## Run the plate with a hole on the database that ships.
 	$(PYTHON) solvers/plate_with_hole.py
 
-# Two processes: DOLFINx and PyTorch (and h5py) bring libraries that clash in one.
+# Three processes: DOLFINx, PyTorch and what else the tests import bring libraries that clash in one.
 test: check  ## Style, types, import contracts and all tests.
 	$(PYTHON) -m pytest tests/fem
-	$(PYTHON) -m pytest --ignore=tests/fem
+	$(PYTHON) -m pytest tests/training
+	$(PYTHON) -m pytest --ignore=tests/fem --ignore=tests/training
 
 check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from dmn_fem.database import Database
 from dmn_fem.homogenization import draw_phase_stiffness, homogenize
-from dmn_fem.microstructure import ParticleCell
+from dmn_fem.microstructure import read_cell
 
 FRESH_SEED = 20_000
 
@@ -28,7 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     database = Database.load(arguments.database)
     recipe = database.provenance["recipe"]
-    cell = ParticleCell(**recipe["microstructure"])
+    cell = read_cell(recipe["microstructure"])
     nodes = database.values[:, 0]
     fractions = np.sort(np.concatenate([nodes, 0.5 * (nodes[1:] + nodes[:-1])])).round(6)
     draws = draw_phase_stiffness(database.dimension, 2, arguments.samples, FRESH_SEED)

@@ -26,7 +26,7 @@ from dmn_fem.laws import (
     PhaseLaw,
     VoceHardening,
 )
-from dmn_fem.microstructure import ParticleCell
+from dmn_fem.microstructure import read_cell
 from dmn_fem.notation import Array
 from dmn_fem.online import LoadPath, NetworkLaw, Response, drive
 
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     arguments = parser.parse_args()
     database = Database.load(arguments.database)
-    cell = ParticleCell(**database.provenance["recipe"]["microstructure"])
+    cell = read_cell(database.provenance["recipe"]["microstructure"])
     grids = arguments.grids or [cell.grid]
     rows = []
     cases = product(arguments.fractions, MATERIALS.items(), DIRECTIONS.items(), grids)

@@ -38,7 +38,7 @@ from dmn_fem.fem import (
 )
 from dmn_fem.homogenization import UnitCellLaw
 from dmn_fem.laws import Law, PhaseLaw, State, Status, read_phases
-from dmn_fem.microstructure import ParticleCell
+from dmn_fem.microstructure import read_cell
 from dmn_fem.online import NetworkLaw, material_law
 
 # DOLFINx comes after dmn_fem.fem, which prepares it.
@@ -104,7 +104,7 @@ def constitutive_law(
         # does: by default the cell is the one, voxel by voxel, that the database was trained on.
         if "recipe" not in composite.provenance:
             raise ValueError(f"{database} does not tell its microstructure; true FE² needs it")
-        cell = ParticleCell(**composite.provenance["recipe"]["microstructure"])
+        cell = read_cell(composite.provenance["recipe"]["microstructure"])
         cell = cell.model_copy(update={"grid": grid or cell.grid})
         return UnitCellLaw(cell.image(volume_fraction), phases)
     return NetworkLaw(composite.at(volume_fraction=volume_fraction), phases)

@@ -13,9 +13,9 @@ References:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
 from dmn_fem.homogenization import _conduction_kernels as _kernels
@@ -84,13 +84,8 @@ class ScalarGrid(SpectralGrid):
         inverse = np.divide(1.0, symbol, out=np.zeros_like(symbol), where=symbol > 0.0)
         return inverse.reshape(*self.shape[1:-1], -1)
 
-    def precondition(self, green: Array, force: Array) -> Array:
-        """Potential of the reference medium of a `green` operator under nodal sources."""
-        axes = tuple(range(1, self.dimension + 1))
-        spectrum = scipy.fft.rfftn(force, axes=axes, workers=1)
+    def _multiply(self, green: NDArray[Any], spectrum: NDArray[Any]) -> None:
         spectrum *= green
-        size = self.shape[1:]
-        return scipy.fft.irfftn(spectrum, s=size, axes=axes, workers=1, overwrite_x=True)
 
     def _check_size(self, size: int) -> None:
         if size != self.dimension:

@@ -143,10 +143,14 @@ class SpectralGrid:
         axes = tuple(range(1, self.dimension + 1))
         force = force.astype(green.dtype, copy=False)
         spectrum = scipy.fft.rfftn(force, axes=axes, workers=1)
-        kernel = _kernels.green_2d if self.dimension == 2 else _kernels.green_3d
-        kernel(green, spectrum.reshape(self.dimension, -1))
+        self._multiply(green, spectrum)
         size = self.shape[1:]
         return scipy.fft.irfftn(spectrum, s=size, axes=axes, workers=1, overwrite_x=True)
+
+    def _multiply(self, green: NDArray[Any], spectrum: NDArray[Any]) -> None:
+        """Apply a `green` operator to Fourier coefficients, in place."""
+        kernel = _kernels.green_2d if self.dimension == 2 else _kernels.green_3d
+        kernel(green, spectrum.reshape(self.dimension, -1))
 
     @cached_property
     def _wave_vectors(self) -> Array:

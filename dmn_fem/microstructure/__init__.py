@@ -7,6 +7,7 @@ from dmn_fem.microstructure._cell import (
     ParticleCell,
     RandomFieldCell,
     WeaveCell,
+    read_cell,
 )
 from dmn_fem.microstructure._descriptors import (
     PhaseDescription,
@@ -57,6 +58,7 @@ __all__ = [
     "otsu",
     "radial_average",
     "random_field",
+    "read_cell",
     "read_voxels",
     "segment",
     "specific_surface",

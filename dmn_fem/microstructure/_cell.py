@@ -1,8 +1,9 @@
 """The description of a cell in recipes: all but its volume fraction."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from dmn_fem.microstructure._fibres import fibres
 from dmn_fem.microstructure._image import PhaseImage
@@ -167,3 +168,12 @@ type Cell = Annotated[
     Field(discriminator="generator"),
 ]
 """Any of them, for the field of a recipe: ``generator`` says which."""
+
+
+def read_cell(table: Mapping[str, object]) -> Cell:
+    """The cell that the table ``microstructure`` of a recipe describes.
+
+    Raises:
+        ValueError: If a key is missing, unknown or out of range.
+    """
+    return TypeAdapter[Cell](Cell).validate_python(table)
