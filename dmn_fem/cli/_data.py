@@ -118,8 +118,11 @@ def samples_info(
     if as_json:
         print(json.dumps(answer))
         return
-    for name in ("dimension", "volume_fractions", "grid", "samples", "descriptors"):
-        console.print(f"{name.replace('_', ' ')}: {answer[name]}")
+    parts = zip(found.phases, found.volume_fractions, strict=True)
+    console.print(f"{len(found.stiffness)} samples on {' x '.join(map(str, found.image.shape))}")
+    console.print("volume fractions: " + ", ".join(f"{name} {part:.6g}" for name, part in parts))
+    described = ", ".join(f"{name} {value:.6g}" for name, value in found.descriptors.items())
+    console.print(f"descriptors: {described}")
     _print_budgets({file: found})
 
 
