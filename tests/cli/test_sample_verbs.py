@@ -66,7 +66,7 @@ def test_info(folder, call):
         assert 0 < part["mean"] <= part["maximum"]
     code, out, _ = call("samples info work/samples_0.3.h5")
     assert code == 0
-    for word in ("dimension: 2", "samples: 5", "grid", "realisation", "tolerance"):
+    for word in ("5 samples on 16 x 16", "grain 0.3", "grid", "realisation", "tolerance"):
         assert word in out
 
 
