@@ -100,8 +100,7 @@ def constitutive_law(
         return material_law(phases["matrix"], dimension=2)
     composite = Database.load(database)
     if name is LawName.FE2:
-        # Plasticity between the particles depends on the grid far more than the elastic stiffness
-        # does: by default the cell is the one, voxel by voxel, that the database was trained on.
+        # By default the cell is the one, voxel by voxel, that the database was trained on.
         if "recipe" not in composite.provenance:
             raise ValueError(f"{database} does not tell its microstructure; true FE² needs it")
         cell = read_cell(composite.provenance["recipe"]["microstructure"])
