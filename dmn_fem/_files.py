@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,10 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         OSError: If it cannot be written, as on a full disk; what was there stays.
     """
     path = Path(path)
+    if path.is_symlink():
+        path = path.resolve()  # a link stays one: the file that it points to is replaced
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is there and no regular file", str(path))
     try:
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.name}.", delete=False

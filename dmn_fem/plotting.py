@@ -30,6 +30,17 @@ def new_figure(width: float = 6.0, height: float = 4.5) -> Figure:
     return figure
 
 
+def check_picture(path: str | Path) -> None:
+    """Whether a picture can be written to a file of this name.
+
+    Raises:
+        ValueError: If its suffix is no format of pictures.
+    """
+    formats = FigureCanvasAgg.get_supported_filetypes()
+    if Path(path).suffix.removeprefix(".") not in formats:
+        raise ValueError(f"{path}: pictures go to .{', .'.join(sorted(formats))}")
+
+
 def plot_image(image: PhaseImage, path: str | Path) -> None:
     """Draw a phase image; of a cell in 3D all phases but the matrix, and its three middle planes.
 

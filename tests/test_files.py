@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,3 +49,15 @@ def test_any_failure_leaves_the_old_file(tmp_path: Path) -> None:
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="none/file"):
         write_atomically(tmp_path / "none" / "file", b"")
+
+
+def test_a_link_stays_a_link_and_a_device_is_refused(tmp_path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no regular file"):
+        write_atomically(tmp_path / "pipe", b"new")

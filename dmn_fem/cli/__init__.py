@@ -100,6 +100,9 @@ def _run(arguments: list[str] | None) -> int:
     except ValueError as error:
         _say(str(error))
         return 2
+    except MemoryError as error:
+        _say(f"not enough memory: {error}")
+        return 1
     except (WorkFailed, OSError, RuntimeError) as error:
         _say(str(error))
         return 1

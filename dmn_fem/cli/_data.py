@@ -28,7 +28,7 @@ def sample_data(
     ] = None,
     count: Annotated[int | None, typer.Option(help="Image: samples, 200 if not given.")] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Image: of the phase stiffnesses, 0 if not given.")
+        int | None, typer.Option(min=0, help="Image: of the phase stiffnesses, 0 if not given.")
     ] = None,
     tolerance: Annotated[
         float | None, typer.Option(help="Image: relative error of energies, 1e-4 if not given.")
@@ -129,15 +129,20 @@ def samples_info(
 @contextmanager
 def _campaign_bar(missing: list[int]) -> Iterator[Callable[[str, int, int], None]]:
     """One bar of a campaign; gives what it reports to, and notes how much there was to compute."""
-    with progress_bar() as bar:
+    bar = progress_bar()
 
-        def report(what: str, done: int, count: int) -> None:
-            if not missing:
-                missing.append(count - done)
-                bar.add_task(what, completed=done, total=count, note="")
-            bar.update(bar.task_ids[0], description=what, completed=done)
+    def report(what: str, done: int, count: int) -> None:
+        if not missing:
+            missing.append(count - done)
+            bar.add_task(what, completed=done, total=count, note="")
+            bar.start()  # not before: a call that is refused says one line
+        bar.update(bar.task_ids[0], description=what, completed=done)
 
+    try:
         yield report
+    finally:
+        if missing:
+            bar.stop()
 
 
 def _print_budgets(sets: "dict[Path, TrainingSet]") -> None:

@@ -44,7 +44,8 @@ class VoxelOrder(StrEnum):
 
 
 Order = Annotated[
-    VoxelOrder, typer.Option(help="Raw voxels: the first (F) or last (C) axis runs fastest.")
+    VoxelOrder | None,
+    typer.Option(help="Raw voxels: the first (F, if not given) or last (C) axis runs fastest."),
 ]
 
 
@@ -83,7 +84,7 @@ def import_image(
         str | None, typer.Option(metavar="N,N…", help="Voxels along each axis of a .raw file.")
     ] = None,
     dtype: Annotated[str | None, typer.Option(help="Type in a .raw file, as uint8, <u2.")] = None,
-    order: Order = VoxelOrder.F,
+    order: Order = None,
     picture: Picture = None,
 ) -> None:
     """Make a phase image from a picture, a stack of pictures, an array or voxels.
@@ -105,13 +106,13 @@ def import_image(
         array=array,
         shape=None if shape is None else _numbers(shape, "--shape", int),
         dtype=dtype,
-        order=order.value,
+        order=None if order is None else order.value,
     )
     if crop is not None:
         values = _cropped(values, crop)
     try:
         if use_otsu:
-            image = segment(values, otsu(values, len(names or "12")), names, matrix)
+            image = segment(values, otsu(values, len(names) if names else 2), names, matrix)
         elif threshold is not None:
             image = segment(values, _numbers(threshold, "--threshold", float), names, matrix)
         else:
@@ -138,7 +139,7 @@ def import_image(
 def export_image(
     image: ImageFile,
     file: Annotated[Path, typer.Argument(help="A .png, .tif, .tiff, .npy, .vti or .raw file.")],
-    order: Order = VoxelOrder.F,
+    order: Order = None,
 ) -> None:
     """Write a phase image to a file of other programs.
 
@@ -147,7 +148,7 @@ def export_image(
     Example: `dmn-fem image export cell.npz cell.vti`
     """
     phases = PhaseImage.load(image)
-    write_voxels(phases, file, order=order.value)
+    write_voxels(phases, file, order=None if order is None else order.value)
     numbers = ", ".join(f"{number} {name}" for number, name in enumerate(phases.names))
     console.print(f"wrote {file}: {numbers}")
 

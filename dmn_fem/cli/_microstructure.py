@@ -20,13 +20,13 @@ from dmn_fem.microstructure import (
 )
 
 microstructure_app = typer.Typer(
-    help="Generate a periodic cell of exact volume fraction.\n\n"
+    help="Generate a periodic cell, of exact volume fraction (grains: to the grid).\n\n"
     "Example: `dmn-fem microstructure discs --volume-fraction 0.3 --output cell.npz`"
 )
 
 Output = Annotated[Path, typer.Option("--output", metavar="NPZ")]
 Picture = Annotated[Path | None, typer.Option(metavar="PNG", help="Draw it.")]
-Seed = Annotated[int, typer.Option(help="Of all that is random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of all that is random.")]
 Grid = Annotated[int, typer.Option(help="Voxels along each axis.")]
 Gap = Annotated[float, typer.Option(help="Least gap between two of them, in mean diameters.")]
 Variation = Annotated[float, typer.Option(help="Coefficient of variation of the diameters.")]

@@ -20,6 +20,7 @@ from dmn_fem.network import Network
 from dmn_fem.notation import COMPONENTS, Array
 
 if TYPE_CHECKING:
+    from dmn_fem.homogenization import LocalFields
     from dmn_fem.online import Response
 
 DatabaseFile = Annotated[
@@ -151,25 +152,35 @@ def point(
     Example: `dmn-fem point cell.npz --phases phases.toml --path path.csv --output result.csv
     --local fields.vti --histogram stresses.png`
     """
+    from dmn_fem.homogenization import LOCAL_FORMATS
     from dmn_fem.online import LoadPath, NetworkLaw, drive
+    from dmn_fem.plotting import check_picture, plot_histograms, plot_response
 
+    # Before the work, which may take long: what could not be written after it.
     for each in (output, picture, local, histogram):
         if each is not None and not each.parent.is_dir():
             raise ValueError(f"{each}: there is no folder {each.parent}")
+    for each in (picture, histogram):
+        if each is not None:
+            check_picture(each)
     if Path(file).suffix == ".npz":
         if at or extrapolate:
             raise ValueError(f"{file} is a phase image; --at and --extrapolate are for databases")
-        response = _drive_cell(Path(file), phases, path, local, histogram)
+        if local is not None and local.suffix not in LOCAL_FORMATS:
+            raise ValueError(f"{local}: local fields go to {' or '.join(LOCAL_FORMATS)}")
+        response, fields = _drive_cell(Path(file), phases, path)
     else:
         if local or histogram:
             raise ValueError(f"{file} is a database; --local and --histogram are for phase images")
         network = _ask(file, at, extrapolate)
         law = NetworkLaw(network, _laws(phases, "database", network.phases))
-        response = drive(law, LoadPath.read(path, network.dimension))
+        response, fields = drive(law, LoadPath.read(path, network.dimension)), None
     response.write(output)
+    if fields is not None and local is not None:
+        fields.save(local)
+    if fields is not None and histogram is not None:
+        plot_histograms(fields, histogram)
     if picture is not None:
-        from dmn_fem.plotting import plot_response
-
         plot_response(response, picture)
     if response.failed:
         raise WorkFailed(
@@ -178,30 +189,18 @@ def point(
     console.print(f"wrote {output}: {len(response.status)} rows")
 
 
-def _drive_cell(
-    file: Path, phases: Path, path: Path, local: Path | None, histogram: Path | None
-) -> "Response":
-    """Response of a full-field unit cell; its local fields are written if it reaches the end."""
-    from dmn_fem.homogenization import LOCAL_FORMATS, UnitCellLaw
+def _drive_cell(file: Path, phases: Path, path: Path) -> "tuple[Response, LocalFields | None]":
+    """Response of a full-field unit cell, and its local fields if it reaches the end."""
+    from dmn_fem.homogenization import UnitCellLaw
     from dmn_fem.online import LoadPath, drive
 
-    if local is not None and local.suffix not in LOCAL_FORMATS:
-        raise ValueError(f"{local}: local fields go to {' or '.join(LOCAL_FORMATS)}")
     image = PhaseImage.load(file)
     law = UnitCellLaw(image, _laws(phases, "image", image.names))
     rows = LoadPath.read(path, image.dimension)
     with progress_bar() as bar:
         task = bar.add_task("rows", total=len(rows.time), note="")
         response = drive(law, rows, progress=lambda done: bar.update(task, completed=done))
-    if not response.failed and (local or histogram):
-        fields = law.local_fields(response.state)
-        if local is not None:
-            fields.save(local)
-        if histogram is not None:
-            from dmn_fem.plotting import plot_histograms
-
-            plot_histograms(fields, histogram)
-    return response
+    return response, None if response.failed else law.local_fields(response.state)
 
 
 def _descriptors(entries: list[str] | None) -> dict[str, float]:

@@ -25,7 +25,7 @@ from dmn_fem.notation import Array
 
 TIGHTER = 10.0
 """How many times less than the set's own tolerance that of the variant ``tolerance`` is."""
-_POOL = 4  # samples to choose one from: the choice does not change when a set grows
+_POOL = 4  # samples to choose one from: with so many the choice does not change when a set grows
 _HIGHEST_ORDER = 2.0  # that composite voxels reach
 
 

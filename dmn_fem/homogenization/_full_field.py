@@ -34,6 +34,7 @@ MAXIMUM_ITERATIONS = 2000
 
 _ROUNDING = 1e-15  # forces below this part of the load, or of the uniform stresses, are noise
 _SINGLE_PRECISION = 1e-7  # tolerance above which it serves the preconditioner as well
+_NOTHING = 1e-13  # part of the energy of the uniform strain that is zero up to rounding
 _LEAST_WINDOW = 3  # iterations from whose energies an error is estimated at the very least
 
 
@@ -237,6 +238,7 @@ def solve_linear(
     correction = grid.precondition(green, remaining)
     direction = correction.astype(float)
     square = initial = _kernels.dot(remaining.ravel(), correction.ravel())
+    stored = energy
     exhausted = _ROUNDING**2 * max(initial, energy or 0.0)
     error = np.inf
     taken: list[float] = []
@@ -250,11 +252,13 @@ def solve_linear(
         taken.append(step * square)
         previous, square = square, _kernels.dot(remaining.ravel(), correction.ravel())
         _kernels.turn(correction.ravel(), square / previous, direction.ravel())
-        if energy is None:
+        if energy is None or stored is None:
             error = float(np.sqrt(square / initial))
             continue
         energy -= taken[-1]
         window = _LEAST_WINDOW + len(taken) // 4
-        if len(taken) >= window:
+        if energy <= _NOTHING * stored:
+            error = 0.0  # nothing resists the strain
+        elif len(taken) >= window:
             error = sum(taken[-window:]) / energy
     return LinearSolution(displacement, len(taken), 0.0 if square <= exhausted else error)

@@ -77,6 +77,8 @@ class DataRecipe(BaseModel):
         pairs = zip(self.volume_fractions, self.volume_fractions[1:], strict=False)
         if not all(first < second for first, second in pairs):
             raise ValueError("volume_fractions must be strictly increasing: the dilute end first")
+        if len(set(self.files("").values())) < len(self.volume_fractions):
+            raise ValueError("volume_fractions must differ in their first six digits")
         cell = self.microstructure
         if self.dimension != cell.dimension:
             raise ValueError(f"{cell.generator} are not of dimension {self.dimension}")

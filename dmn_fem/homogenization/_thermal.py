@@ -11,7 +11,7 @@ References:
     composite materials, Int. J. Eng. Sci. 8.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -86,7 +86,8 @@ def thermoelastic(
     table, index = voxel_stiffness(image, stiffness, mixing)
     stress = _voxel_stress(image, stiffness, phase_stress, mixing)[index]
     solutions = solve_load_cases(grid, table, index, stiffness.mean(axis=0), tolerance**2)
-    elastic = converged(stiffness_of(grid, table, index, solutions), tolerance**2)
+    elastic = stiffness_of(grid, table, index, solutions)
+    elastic = converged(replace(elastic, error=elastic.error**0.5), tolerance)
     force = grid.force(stress).ravel()
     work = [dot(solution.displacement.ravel(), force) for solution in solutions]
     mean_stress = stress.mean(axis=0) + np.array(work) / grid.voxels

@@ -41,32 +41,6 @@ def closest_points(offset, first, second, half):
 
 
 @njit(cache=True, error_model="numpy")
-def least_distance(centers, directions, half):
-    """Least distance between the axes of two fibres, periodic images included.
-
-    Args:
-        centers: (count, 3).
-        directions: Unit vectors, (count, 3).
-        half: Half the length of the axes; twice that and the distance is at most one.
-    """
-    least = math.inf
-    offset = np.empty(3)
-    for i in range(len(centers)):
-        for j in range(i):
-            for image in range(27):
-                for axis in range(3):
-                    part = centers[j, axis] - centers[i, axis]
-                    offset[axis] = part - np.rint(part) + image // 3**axis % 3 - 1
-                s, t = closest_points(offset, directions[i], directions[j], half)
-                squared = 0.0
-                for axis in range(3):
-                    part = offset[axis] + t * directions[j, axis] - s * directions[i, axis]
-                    squared += part * part
-                least = min(least, squared)
-    return math.sqrt(least)
-
-
-@njit(cache=True, error_model="numpy")
 def neighbours(centers, reach):
     """Pairs of fibres, and their periodic images, whose centres are closer than `reach`.
 

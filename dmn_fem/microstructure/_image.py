@@ -132,7 +132,8 @@ class PhaseImage:
         for part in parts:
             content.update(np.ascontiguousarray(part).tobytes())
         if self.matrix is not None:
-            content.update(bytes([self.names.index(self.matrix), self.slender]))
+            number = self.names.index(self.matrix)
+            content.update(number.to_bytes(1 + (number > 255), "little") + bytes([self.slender]))
         return content.hexdigest()
 
     def coarsen(self, factor: int) -> Self:

@@ -42,8 +42,9 @@ def layers(
         )
     tops = np.cumsum(thickness)[:-1]
     tops = np.where(np.abs(tops - np.rint(tops)) < _WHOLE * grid, np.rint(tops), tops)
+    kind = np.uint8 if thickness.size <= 256 else np.uint16
     centers = np.arange(grid) + 0.5
-    stack = np.searchsorted(tops, centers, side="right").astype(np.uint8)
+    stack = np.searchsorted(tops, centers, side="right").astype(kind)
     shape = (grid,) * dimension
     along = np.indices(shape)[axis]
     # The planes of voxels that an interface cuts: the layers below and above it share them.
@@ -58,6 +59,6 @@ def layers(
     which = place[along.ravel()[voxel]]
     normal = np.zeros((voxel.size, dimension))
     normal[:, axis] = 1.0
-    cut = CutVoxels(voxel, second[which].astype(np.uint8), share[which], normal)
+    cut = CutVoxels(voxel, second[which].astype(kind), share[which], normal)
     names = names or [f"layer_{i + 1}" for i in range(thickness.size)]
     return PhaseImage(stack[along], tuple(names), cut)

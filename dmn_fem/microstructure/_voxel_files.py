@@ -52,7 +52,7 @@ def read_voxels(
     array: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
-    order: Order = "F",
+    order: Order | None = None,
 ) -> NDArray[Any]:
     """Read the grey values or labels of the voxels of a file; its suffix tells the format.
 
@@ -63,8 +63,8 @@ def read_voxels(
         array: Name of the cell or point array of a ``.vti`` file; needed if it holds several.
         shape: Voxels along each axis, of raw voxels.
         dtype: Type of raw voxels as NumPy writes it, with its byte order: ``uint8``, ``<u2``.
-        order: Which axis of raw voxels runs fastest: the first (``F``, as in VTK and ImageJ) or the
-            last (``C``).
+        order: Which axis of raw voxels runs fastest: the first (``F``, as in VTK and ImageJ, if not
+            given) or the last (``C``).
 
     Returns:
         Numbers, (n1, n2) or (n1, n2, n3).
@@ -79,13 +79,13 @@ def read_voxels(
     if suffix == ".raw":
         if shape is None or dtype is None:
             raise ValueError(f"{path}: raw voxels need a shape and a dtype")
-    elif shape is not None or dtype is not None:
-        raise ValueError(f"{path}: shape and dtype are for raw voxels (.raw) alone")
+    elif shape is not None or dtype is not None or order is not None:
+        raise ValueError(f"{path}: shape, dtype and order are for raw voxels (.raw) alone")
     if array is not None and suffix != ".vti":
         raise ValueError(f"{path}: only .vti files have named arrays")
     content = path.read_bytes()
     if suffix == ".raw":
-        values = _from_raw(path, content, tuple(shape or ()), str(dtype), order)
+        values = _from_raw(path, content, tuple(shape or ()), str(dtype), order or "F")
     elif suffix == ".npy":
         try:
             values = np.load(io.BytesIO(content), allow_pickle=False)
@@ -102,7 +102,9 @@ def read_voxels(
     return values
 
 
-def write_voxels(image: PhaseImage, path: str | os.PathLike[str], *, order: Order = "F") -> None:
+def write_voxels(
+    image: PhaseImage, path: str | os.PathLike[str], *, order: Order | None = None
+) -> None:
     """Write the phases of an image, numbered from 0, to a file of another program.
 
     Only ``.vti`` has room for cut voxels: cell data ``share_NAME`` of every phase, beside
@@ -112,16 +114,18 @@ def write_voxels(image: PhaseImage, path: str | os.PathLike[str], *, order: Orde
     Args:
         image: What is written.
         path: Its suffix tells the format, see `read_voxels`. A ``.png`` holds two dimensions.
-        order: Which axis of raw voxels runs fastest.
+        order: Which axis of raw voxels runs fastest; ``F``, if not given.
 
     Raises:
-        ValueError: If the format is unknown or cannot hold the image.
+        ValueError: If the format is unknown, cannot hold the image or has no such order.
         RuntimeError: If a ``.vti`` file is written without PyVista.
     """
     path = Path(path)
     suffix = _format(path)
+    if order is not None and suffix != ".raw":
+        raise ValueError(f"{path}: order is for raw voxels (.raw) alone")
     if suffix == ".raw":
-        content = image.phases.tobytes(order)
+        content = image.phases.tobytes(order or "F")
     elif suffix == ".npy":
         stream = io.BytesIO()
         np.save(stream, image.phases, allow_pickle=False)

@@ -96,3 +96,13 @@ def test_a_wrong_call_is_one_line_and_status_2(call, line: str, message: str, tm
     assert len(said) == 1
     assert message in said[0]
     assert not list(tmp_path.iterdir())
+
+
+def test_too_large_a_grid_is_one_line(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main("microstructure discs --volume-fraction 0.3 --grid 100000000 --output a.npz".split())
+    err = capsys.readouterr().err
+    assert end.value.code == 1
+    assert err.startswith("dmn-fem: not enough memory")
+    assert err.count("\n") == 1

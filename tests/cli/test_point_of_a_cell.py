@@ -95,3 +95,11 @@ def test_a_cell_that_fails_is_status_1_and_writes_no_local_fields(folder, call, 
     assert status == 1
     assert "row 2 did not converge; out.csv holds the rows before" in err
     assert not (folder / "fields.npz").exists()
+
+
+def test_what_could_not_be_written_is_said_before_the_work(folder, call) -> None:
+    for option, name in (("histogram", "h.xyz"), ("picture", "p"), ("local", "l.csv")):
+        status, out, err = call(f"{POINT} --{option} {name}")
+        assert (status, out) == (2, "")
+        assert f"{name}: " in err
+        assert not (folder / "out.csv").exists()

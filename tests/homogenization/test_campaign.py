@@ -139,7 +139,9 @@ def test_second_run_computes_nothing(recipe, expected, tmp_path: Path, monkeypat
 
 def test_killed_at_random_moments(recipe, expected, tmp_path: Path) -> None:
     """By a signal that no program can catch, with workers, which go with it."""
-    directory, rng = tmp_path / "work", random.Random(time.time_ns())
+    seed = time.time_ns()
+    print(f"seed {seed}")  # shown if it fails
+    directory, rng = tmp_path / "work", random.Random(seed)
     directory.mkdir()
     for processes in (2, 1):
         command = [*COMMAND, recipe, "--directory", directory, "--processes", str(processes)]

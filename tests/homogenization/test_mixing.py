@@ -197,3 +197,11 @@ def test_a_voxel_between_two_voids_is_a_void():
 def test_every_phase_void_is_refused():
     with pytest.raises(ValueError, match="one must not be"):
         homogenize(discs(0.3, 3, 1).image(8), np.zeros((2, 3, 3)))
+
+
+def test_what_nothing_holds_together_has_no_stiffness():
+    """Discs in a void: the relaxed energy is zero, up to rounding."""
+    solid = isotropic_stiffness(1.0, 0.3, 2)[np.ix_(IN_PLANE, IN_PLANE)]
+    found = homogenize(discs(0.3, 3, 1).image(24), [0 * solid, solid], 1e-8)
+    np.testing.assert_allclose(found.stiffness, 0, atol=1e-9)
+    assert 0 <= found.error <= 1e-8

@@ -83,3 +83,10 @@ def test_newer_file_is_refused(tmp_path) -> None:
     np.savez(path, phases=np.zeros((2, 2), dtype=np.uint8), header=json.dumps(header))
     with pytest.raises(ValueError, match="format version 3; this dmn-fem reads version 2"):
         PhaseImage.load(path)
+
+
+def test_digest_of_a_matrix_of_any_number() -> None:
+    names = tuple(f"p{number}" for number in range(300))
+    phases = np.arange(300, dtype=np.uint16).reshape(15, 20)
+    digests = {PhaseImage(phases, names, None, matrix).digest for matrix in (None, "p1", "p299")}
+    assert len(digests) == 3

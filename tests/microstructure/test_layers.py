@@ -63,3 +63,8 @@ def test_cut_voxels_are_the_fine_layers_coarsened() -> None:
 def test_what_cannot_be_is_refused(arguments: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         layers(*arguments)
+
+
+def test_more_layers_than_a_byte_counts() -> None:
+    image = layers(2, 300, np.full(300, 1 / 300))
+    np.testing.assert_allclose(image.volume_fractions, 1 / 300)

@@ -27,12 +27,17 @@ def test_round_trip(tmp_path, rng, shape, suffix) -> None:
         with pytest.raises(ValueError, match="holds 2 dimensions"):
             write_voxels(image, path)
         return
-    for order in ("F", "C"):
+    for order in ("F", "C") if suffix == "raw" else (None,):
         write_voxels(image, path, order=order)
         raw = {"shape": shape, "dtype": "uint8", "order": order} if suffix == "raw" else {}
         back = from_labels(read_voxels(path, **raw), image.names)
         np.testing.assert_array_equal(back.phases, image.phases)
         assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    if suffix != "raw":
+        with pytest.raises(ValueError, match="order is for raw voxels"):
+            write_voxels(image, path, order="F")
+        with pytest.raises(ValueError, match="are for raw voxels"):
+            read_voxels(path, order="C")
 
 
 def test_picture_has_direction_1_to_the_right_and_direction_2_up(tmp_path) -> None:
