@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmn_fem._files import write_atomically
-from dmn_fem.microstructure._interface import CutVoxels, block_shares, gradient
+from dmn_fem.microstructure._interface import CutVoxels, block_means, gradient
 from dmn_fem.notation import Array
 
 _FORMAT = "dmn-fem/phase-image"
@@ -139,8 +139,7 @@ class PhaseImage:
     def coarsen(self, factor: int) -> Self:
         """The image on voxels `factor` times as large, those with several phases being cut.
 
-        A voxel with more than two phases keeps the two largest, in their proportion. Cut voxels of
-        this image count as filled by their first phase.
+        A voxel with more than two phases keeps the two largest, in their proportion.
 
         Args:
             factor: Whole number that divides the voxels along each axis.
@@ -150,7 +149,7 @@ class PhaseImage:
         """
         if factor < 1 or any(length % factor for length in self.shape):
             raise ValueError(f"factor is {factor}; it must divide the grid {self.shape}")
-        shares = block_shares(self.phases, len(self.names), factor)
+        shares = np.stack([block_means(self.share(name), factor) for name in self.names], -1)
         shape, flat = shares.shape[:-1], shares.reshape(-1, len(self.names))
         order = np.argsort(flat, axis=1, kind="stable")[:, ::-1]
         phases = order[:, 0].astype(self.phases.dtype)

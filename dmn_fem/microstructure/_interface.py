@@ -154,12 +154,10 @@ def two_phases(shares: Array, normal: Array) -> tuple[NDArray[np.uint8], CutVoxe
     return phases, CutVoxels(voxel, (1 - first).astype(np.uint8), second_share, normal[voxel])
 
 
-def block_shares(phases: NDArray[np.unsignedinteger], count: int, factor: int) -> Array:
-    """Share of every phase in blocks of factor**dimension voxels, (blocks along each axis, P)."""
-    shape = [length for n in phases.shape for length in (n // factor, factor)]
-    axes = tuple(range(1, 2 * phases.ndim, 2))
-    blocks = phases.reshape(shape)
-    return np.stack([(blocks == phase).mean(axis=axes) for phase in range(count)], axis=-1)
+def block_means(field: Array, factor: int) -> Array:
+    """Means over blocks of factor**dimension voxels, (blocks along each axis)."""
+    shape = [length for n in field.shape for length in (n // factor, factor)]
+    return field.reshape(shape).mean(axis=tuple(range(1, 2 * field.ndim, 2)))
 
 
 def gradient(field: Array) -> Array:
