@@ -109,13 +109,11 @@ class CutParts:
             stress, tangent = respond(np.concatenate(members))
             first, second = np.split(stress, 2)
             _, from_stress, energy = self._jumps(first, second, *np.split(tangent, 2))
-            if not np.isfinite(from_stress).all():
+            if energy <= unbalanced or not np.isfinite(from_stress).all():
                 return
             # The derivative of the convex potential along the last step; see the network's Newton.
             now = np.einsum("ni,ni->n", first - second, step)
             long = (slope < 0.0) & (now > 0.25 * np.abs(slope))
-            if energy <= unbalanced:
-                return
             change = -from_stress
             shorter = share[long] * np.abs(slope[long]) / (np.abs(slope[long]) + now[long])
             shorter = np.maximum(shorter, _SHORTEST * share[long])

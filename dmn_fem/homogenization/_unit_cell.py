@@ -4,9 +4,9 @@ The fluctuation is found by Newton's method with a line search on the incrementa
 step is solved by conjugate gradients preconditioned with the Green operator of the mean tangent.
 The consistent macroscopic tangent takes one more linear solve for every strain component.
 
-A voxel that an interface cuts holds both phases. The jump between their strains is an unknown of
-the same Newton iteration, eliminated voxel by voxel as a network eliminates the jumps of its
-laminates; which jumps are free is the rule of `_mixing`, by the contrast of the stress-free phases.
+A voxel that an interface cuts holds both phases. The jump between their strains is relaxed voxel by
+voxel at every iteration and eliminated, as a network eliminates the jumps of its laminates; which
+jumps are free is the rule of `_mixing`, by the contrast of the stress-free phases.
 """
 
 from collections.abc import Mapping
@@ -40,8 +40,8 @@ class UnitCellLaw:
         laws: The law of every phase, by the phase's name.
         tolerance: Unbalanced forces relative to the stresses, both in the energy norm of the
             tangents.
-        tangent_tolerance: Residual of the linear solves for the macroscopic tangent; its error is
-            of the order of the square.
+        tangent_tolerance: Relative error of the diagonal of the macroscopic tangent, see
+            `homogenize`.
         mixing: Rule of the voxels that an interface cuts; if not given, a mixture that suits the
             kind of image and the contrast of the stress-free phases.
 
