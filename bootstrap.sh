@@ -34,6 +34,8 @@ command -v cc >/dev/null || {
     echo "bootstrap.sh: no C compiler (cc) found; FEniCSx compiles forms with it (Debian, Ubuntu: gcc)" >&2
     exit 1
 }
+# An environment that uv made has no pip.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
 # uv installs by hard links from its cache, in seconds; pip does the same work where uv is not to be had.
 if "$venv/bin/python" -m pip install --quiet --constraint constraints.txt uv; then
     installer=("$venv/bin/python" -m uv pip install --quiet --python "$venv/bin/python")
