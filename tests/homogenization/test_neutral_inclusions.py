@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dmn_fem.homogenization import (
+    Mixing,
     effective_conductivity,
     hashin_shtrikman,
     hashin_shtrikman_conductivity,
@@ -55,9 +56,12 @@ def test_conductors(core: float, dimension: int, grids) -> None:
     k = np.multiply.outer([exact, 1.0, core], np.eye(dimension))
     errors = []
     for grid in grids:
-        found = effective_conductivity(coated(dimension, grid), k).conductivity
+        # Three nested phases have no thin walls, which the default keeps a Voigt part for in 3D.
+        found = effective_conductivity(
+            coated(dimension, grid), k, mixing=Mixing.LAMINATE
+        ).conductivity
         errors.append(np.linalg.norm(found / exact - np.eye(dimension)))
-    assert errors[-1] < 1.5e-3
+    assert errors[-1] < 1e-3
     assert errors[-1] < 0.4 * errors[0]
 
 
