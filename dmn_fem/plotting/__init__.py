@@ -1,0 +1,16 @@
+"""Pictures: phase images, responses of a point, networks, and what a database spans."""
+
+from dmn_fem.plotting._figures import check_picture, new_figure
+from dmn_fem.plotting._images import plot_descriptions, plot_image
+from dmn_fem.plotting._moduli import plot_database
+from dmn_fem.plotting._responses import plot_histograms, plot_response
+
+__all__ = [
+    "check_picture",
+    "new_figure",
+    "plot_database",
+    "plot_descriptions",
+    "plot_histograms",
+    "plot_image",
+    "plot_response",
+]
