@@ -1,10 +1,13 @@
 """Training: networks fitted to homogenised stiffnesses, with PyTorch."""
 
 from dmn_fem.training._checkpoint import CheckpointError, CheckpointWarning
-from dmn_fem.training._fit import Fit, Progress, Settings, fit, fit_best
+from dmn_fem.training._fit import Fit, fit
 from dmn_fem.training._model import TorchNetwork
+from dmn_fem.training._pruning import prune
 from dmn_fem.training._recipe import Recipe, build
 from dmn_fem.training._samples import ErrorReport, Errors, Samples, evaluate
+from dmn_fem.training._settings import Frozen, Progress, Settings
+from dmn_fem.training._starts import fit_best
 from dmn_fem.training._transfer import rescale, transfer_chain
 
 __all__ = [
@@ -13,6 +16,7 @@ __all__ = [
     "ErrorReport",
     "Errors",
     "Fit",
+    "Frozen",
     "Progress",
     "Recipe",
     "Samples",
@@ -22,6 +26,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_best",
+    "prune",
     "rescale",
     "transfer_chain",
 ]

@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from dmn_fem.database import Database, Descriptor
 from dmn_fem.homogenization import DataRecipe, sample_family, start_processes
 from dmn_fem.network import Network
-from dmn_fem.training._fit import Fit, Progress, Settings, fit_best
+from dmn_fem.training._fit import Fit
 from dmn_fem.training._samples import Samples
+from dmn_fem.training._settings import Progress, Settings
+from dmn_fem.training._starts import fit_best
 from dmn_fem.training._transfer import transfer_chain
 
 StageProgress = Callable[[str, int, int], None]

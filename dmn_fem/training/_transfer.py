@@ -1,4 +1,7 @@
-"""Transfer: from a network of one microstructure to that of a neighbouring one, and on.
+"""Transfer: from a network of one microstructure to those of others.
+
+How much of a network is kept is for `Settings.frozen` to say: nothing frozen is a
+fine-tuning, frozen normals are a frozen featurizer. The baseline is `rescale`: no training at all.
 
 References:
     Liu, Wu and Koishi (2019), Transfer learning of deep material network for seamless
@@ -8,12 +11,15 @@ References:
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from numpy.typing import ArrayLike
 
 from dmn_fem.network import Network
-from dmn_fem.training._fit import Fit, Progress, Settings, fit
+from dmn_fem.training._fit import Fit, fit
+from dmn_fem.training._run import Inelastic
 from dmn_fem.training._samples import Samples
+from dmn_fem.training._settings import Progress, Settings
 
 
 def rescale(network: Network, phase_fraction: ArrayLike) -> Network:
@@ -34,36 +40,50 @@ def transfer_chain(
     targets: Sequence[tuple[Samples, Samples]],
     settings: Settings | None = None,
     *,
+    order: Literal["chain", "star"] = "chain",
+    inelastic: Sequence[Inelastic | None] | None = None,
     directory: str | os.PathLike[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Fit]:
-    """Train a network for every target, each started from the one before, the first from the base.
+    """Train a network for every target, each started from a trained one.
 
     Tree and leaf phases stay, and neighbours stay close: that is what makes the networks
-    interpolable. Order the targets so that neighbours resemble each other, the dilute end first.
+    interpolable.
 
     Args:
-        base: A trained network.
+        base: A trained network: of a `Fit`, or of a database at a value of its descriptors.
         targets: Training and held-out samples of every target.
-        settings: How to fine-tune.
-        directory: Where the checkpoints ``target_0.checkpoint`` … go. A killed chain goes on from
-            them to the same result, and finished targets are not trained again.
+        settings: How to train, and what of the base stays (`Settings.frozen`).
+        order: In a chain the first target starts from the base, each further one from the one
+            before: order the targets so that neighbours resemble each other, the dilute end first.
+            In a star all of them start from the base.
+        inelastic: Inelastic answers of every target to fit as well, None where there are none.
+        directory: Where the checkpoints ``target_0.checkpoint`` … go. A killed transfer goes on
+            from them to the same result, and finished targets are not trained again.
         progress: Called as in `fit`; `Progress.start` is the number of the target.
 
     Raises:
-        ValueError: If samples do not fit the network.
-        CheckpointError: If a checkpoint belongs to another chain.
+        ValueError: If samples do not fit the network, or there are not as many inelastic answers as
+            targets.
+        CheckpointError: If a checkpoint belongs to another transfer.
     """
+    if order not in ("chain", "star"):
+        raise ValueError(f"order is {order!r}; it must be chain or star")
+    if inelastic is not None and len(inelastic) != len(targets):
+        raise ValueError(
+            f"{len(inelastic)} inelastic answers for {len(targets)} targets; each needs one or None"
+        )
     fits: list[Fit] = []
     for number, (training, held_out) in enumerate(targets):
         file = None if directory is None else Path(directory) / f"target_{number}.checkpoint"
-        start = rescale(fits[-1].network if fits else base, training.phase_fraction)
+        start = fits[-1].network if fits and order == "chain" else base
         fits.append(
             fit(
-                start,
+                rescale(start, training.phase_fraction),
                 training,
                 held_out,
                 settings,
+                inelastic=None if inelastic is None else inelastic[number],
                 checkpoint=file,
                 progress=progress,
                 start=number,
