@@ -1,50 +1,79 @@
-"""The verbs that make networks: train, transfer and build."""
+"""The verbs that make networks from training sets: train and transfer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from rich.progress import TaskID
-from rich.table import Table
 
 from dmn_fem.cli._console import console, progress_bar
+from dmn_fem.cli._family import save_family
+from dmn_fem.cli._online import At, _descriptors
 from dmn_fem.database import Database, Descriptor
 from dmn_fem.network import Network
 
 if TYPE_CHECKING:
     from dmn_fem.homogenization import TrainingSet
-    from dmn_fem.training import Fit, Samples
+    from dmn_fem.training import Frozen, Samples, Settings
     from dmn_fem.training import Progress as Training
 
 SampleFile = Annotated[Path, typer.Argument(metavar="H5", help="A training set.")]
 OutputDatabase = Annotated[Path, typer.Option("--output", metavar="FILE", help="The database.")]
 HeldOut = Annotated[int, typer.Option(help="Samples that are not trained on.")]
-Iterations = Annotated[int, typer.Option(help="Iterations of L-BFGS.")]
+Iterations = Annotated[int, typer.Option(help="Iterations of L-BFGS, at most.")]
+Optimizer = Annotated[str, typer.Option(help="lbfgs, adam or adam+lbfgs, one after the other.")]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        help="Stop early: when so many times 20 iterations bring the held-out error down by less "
+        "than 1 %."
+    ),
+]
 
 
 def train(
     samples: SampleFile,
     output: OutputDatabase,
     leaves: Annotated[int, typer.Option(help="Leaves of the network.")] = 64,
+    descriptor: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the database is over; volume_fraction if not given. May be given again.",
+        ),
+    ] = None,
     starts: Annotated[int, typer.Option(help="Random starts; the best one is kept.")] = 3,
     seed: Annotated[int, typer.Option(help="Of the first start, the others follow.")] = 0,
     held_out: HeldOut = 50,
     iterations: Iterations = 1000,
+    optimizer: Optimizer = "lbfgs",
+    patience: Patience = None,
+    prune: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Drop the least leaves, as long as the training error rises by no more than this "
+            "share of itself.",
+        ),
+    ] = None,
     processes: Annotated[int, typer.Option(help="Starts that run at once.")] = 1,
 ) -> None:
     """Fit a network to samples, from several random starts.
 
     A call that was interrupted goes on from the checkpoints beside the output.
 
-    Example: `dmn-fem train samples.h5 --leaves 64 --output network.safetensors`
+    Example: `dmn-fem train samples.h5 --leaves 64 --output network.safetensors --prune 0.01`
     """
-    from dmn_fem.training import Settings, fit_best
+    from dmn_fem.training import evaluate, fit_best
+    from dmn_fem.training import prune as prune_leaves
 
     data, (training, checking) = _read_samples(samples, held_out)
+    names = descriptor or ["volume_fraction"]
+    values = _values(samples, data, names)
+    settings = _settings(iterations, optimizer, patience, [])
     first = [
         Network.random(
             data.dimension,
@@ -56,16 +85,34 @@ def train(
         for each in range(seed, seed + starts)
     ]
     with _training_bars([f"start {number + 1}" for number in range(starts)]) as report:
-        best, _ = fit_best(
+        best, fits = fit_best(
             first,
             training,
             checking,
-            Settings(iterations=iterations),
+            settings,
             directory=_checkpoints(output),
             processes=processes,
             progress=report,
         )
-    _save_family(output, [best.network], [data], [best])
+    console.print(
+        "starts: "
+        + ", ".join(f"{100 * each.held_out.stiffness.mean:.3f} %" for each in fits)
+        + f"; the best is start {fits.index(best) + 1}"
+    )
+    if prune is not None:
+        network, table = prune_leaves(best.network, training, prune)
+        best = replace(
+            best,
+            network=network,
+            training=evaluate(network, training),
+            held_out=evaluate(network, checking),
+        )
+        (before, error), (after, pruned_error) = table[0], table[-1]
+        console.print(
+            f"pruned from {before} to {after} leaves; the mean training error rises from "
+            f"{100 * error:.4f} to {100 * pruned_error:.4f} %"
+        )
+    save_family(output, [Descriptor(name) for name in names], [values], [best], [data])
 
 
 def transfer(
@@ -74,65 +121,113 @@ def transfer(
         list[Path], typer.Argument(metavar="H5...", help="Training sets, one a target, in order.")
     ],
     output: OutputDatabase,
+    at: At = None,
+    star: Annotated[
+        bool, typer.Option("--star", help="Start all targets from the base, not in a chain.")
+    ] = False,
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART",
+            help="What stays as it is in the base: weights, normals, upper:LEVELS (from the root "
+            "on) or lower:LEVELS (from the leaves on). May be given again.",
+        ),
+    ] = None,
     held_out: HeldOut = 50,
     iterations: Iterations = 1000,
+    optimizer: Optimizer = "lbfgs",
+    patience: Patience = None,
 ) -> None:
-    """Carry a network over to further microstructures, one after the other: a family.
+    """Carry a network over to further microstructures: a family.
 
-    The chain starts from the last network of BASE; the output holds those of BASE and the new
+    The first target starts from the last network of BASE, or from BASE at the given descriptors,
+    each further one from the one before. The output holds the networks of BASE and the new
     ones, and interpolates between them. An interrupted call goes on from the checkpoints.
 
     Example: `dmn-fem transfer network.safetensors samples_0.2.h5 samples_0.3.h5
     --output family.safetensors`
+
+    Example: `dmn-fem transfer discs_2d more.h5 --at volume_fraction=0.3 --freeze normals
+    --output family.safetensors`
     """
-    from dmn_fem.training import Settings, transfer_chain
+    from dmn_fem.training import transfer_chain
 
     family = Database.load(base)
-    if [each.name for each in family.descriptors] != ["volume_fraction"]:
-        raise ValueError(f"{base}: transfer needs a database over volume_fraction alone")
+    start = family.at(extrapolate=False, **_descriptors(at)) if at else family.networks[-1]
+    settings = _settings(iterations, optimizer, patience, freeze or [])
+    settings.frozen.trained(start)
     read = [_read_samples(path, held_out) for path in samples]
-    fractions = [*family.values[:, 0], *(data.descriptors["volume_fraction"] for data, _ in read)]
-    if len(set(fractions)) < len(fractions):
-        raise ValueError(f"{base} and the samples hold a volume fraction twice: {fractions}")
+    names = [each.name for each in family.descriptors]
+    for path, (data, _) in zip(samples, read, strict=True):
+        if data.phases != family.phases:
+            raise ValueError(
+                f"{path}: phases are {', '.join(data.phases)}; {base} has "
+                f"{', '.join(family.phases)}"
+            )
+    values = [_values(path, data, names) for path, (data, _) in zip(samples, read, strict=True)]
+    held = [tuple(row) for row in [*family.values.tolist(), *values]]
+    if len(set(held)) < len(held):
+        raise ValueError(f"{base} and the samples hold the same {', '.join(names)} twice: {held}")
     with _training_bars([path.name for path in samples]) as report:
         fits = transfer_chain(
-            family.networks[-1],
+            start,
             [target for _, target in read],
-            Settings(iterations=iterations),
+            settings,
+            order="star" if star else "chain",
             directory=_checkpoints(output),
             progress=report,
         )
-    networks = [*family.networks, *(each.network for each in fits)]
-    _save_family(output, networks, [data for data, _ in read], fits, family)
+    save_family(output, list(family.descriptors), values, fits, [data for data, _ in read], family)
 
 
-def build(
-    recipe: Annotated[Path, typer.Argument(metavar="TOML", help="Recipe of a database.")],
-    directory: Annotated[Path, typer.Option(help="Where all the stages leave their files.")],
-    processes: Annotated[int, typer.Option(help="Processes for samples and starts.")] = 1,
-) -> None:
-    """Make a database from a recipe: cells, samples, a first network, the transfer chain.
+def _settings(
+    iterations: int, optimizer: str, patience: int | None, freeze: Sequence[str]
+) -> "Settings":
+    """Settings of a training as they stand on the command line."""
+    from dmn_fem.training import Settings
 
-    Every stage leaves files and is not done again; an interrupted call goes on where it was.
+    return Settings(
+        optimizer=optimizer,  # type: ignore[arg-type]  # checked there
+        iterations=iterations,
+        patience=patience,
+        frozen=_frozen(freeze),
+    )
 
-    Example: `dmn-fem build databases/discs_2d.toml --directory work`
+
+def _frozen(entries: Sequence[str]) -> "Frozen":
+    """What ``--freeze`` names.
+
+    Raises:
+        ValueError: If an entry is no part of a network.
     """
-    from dmn_fem.training import build as build_database
+    from dmn_fem.training import Frozen
 
-    with progress_bar() as bar:
-        tasks: dict[str, TaskID] = {}
+    parts: dict[str, Any] = {}
+    for entry in entries:
+        name, _, levels = entry.partition(":")
+        if entry in ("weights", "normals"):
+            parts[entry] = True
+        elif name in ("upper", "lower") and levels.isdecimal():
+            parts[f"{name}_levels"] = int(levels)
+        else:
+            raise ValueError(
+                f"--freeze {entry}: it must be weights, normals, upper:LEVELS or lower:LEVELS"
+            )
+    return Frozen(**parts)
 
-        def report(stage: str, done: int, count: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, note="")
-            bar.update(tasks[stage], completed=done, total=count)
 
-        database = build_database(recipe, directory, processes=processes, progress=report)
-    table = Table("volume fraction", "mean error", "95 %", "maximum", title="held-out samples")
-    for fraction, errors in database.provenance["errors"].items():
-        stiffness = errors["held_out"]["stiffness"]
-        table.add_row(fraction, *(f"{100 * value:.3f} %" for value in stiffness.values()))
-    console.print(table)
+def _values(path: Path, data: "TrainingSet", names: Sequence[str]) -> list[float]:
+    """Descriptors of a training set by name.
+
+    Raises:
+        ValueError: If it does not have one of them.
+    """
+    for name in names:
+        if name not in data.descriptors:
+            raise ValueError(
+                f"{path}: has no descriptor {name}; it has {', '.join(data.descriptors)}"
+            )
+    return [data.descriptors[name] for name in names]
 
 
 def _read_samples(path: Path, held_out: int) -> tuple["TrainingSet", tuple["Samples", "Samples"]]:
@@ -161,44 +256,12 @@ def _training_bars(names: list[str]) -> Iterator[Callable[["Training"], None]]:
         tasks = [bar.add_task(name, total=None, note="") for name in names]
 
         def report(progress: "Training") -> None:
+            note = (
+                f"error {100 * progress.training_error:.3f} %, "
+                f"held out {100 * progress.held_out_error:.3f} %, {progress.seconds:.1f} s"
+            )
             bar.update(
-                tasks[progress.start],
-                completed=progress.step,
-                total=progress.steps,
-                note=f"error {100 * progress.held_out_error:.3f} %",
+                tasks[progress.start], completed=progress.step, total=progress.steps, note=note
             )
 
         yield report
-
-
-def _save_family(
-    output: Path,
-    networks: list[Network],
-    sets: list["TrainingSet"],
-    fits: list["Fit"],
-    base: Database | None = None,
-) -> None:
-    """Write networks over the volume fraction, with what the new ones were fitted to."""
-    values = [] if base is None else base.values[:, 0].tolist()
-    provenance = {} if base is None else dict(base.provenance)
-    errors = dict(provenance.get("errors", {}))
-    table = Table("volume fraction", "mean error", "95 %", "maximum", title="held-out samples")
-    for data, fit in zip(sets, fits, strict=True):
-        value = data.descriptors["volume_fraction"]
-        values.append(value)
-        errors[f"{value:g}"] = {
-            "training": asdict(fit.training),
-            "held_out": asdict(fit.held_out),
-            "samples": data.recipe,
-        }
-        stiffness = asdict(fit.held_out.stiffness)
-        table.add_row(f"{value:g}", *(f"{100 * value:.3f} %" for value in stiffness.values()))
-    order = np.argsort(values)
-    Database(
-        [networks[number] for number in order],
-        [Descriptor("volume_fraction")],
-        np.array(values)[order, None],
-        provenance | {"errors": errors},
-    ).save(output)
-    console.print(table)
-    console.print(f"wrote {output}")

@@ -1,0 +1,98 @@
+"""The file and the table that a training ends with."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from dmn_fem.cli._console import console
+from dmn_fem.database import Database, Descriptor
+
+if TYPE_CHECKING:
+    from dmn_fem.homogenization import TrainingSet
+    from dmn_fem.training import Fit
+
+
+def save_family(
+    output: Path,
+    descriptors: list[Descriptor],
+    values: list[list[float]],
+    fits: list["Fit"],
+    sets: list["TrainingSet"],
+    base: Database | None = None,
+) -> None:
+    """Write fitted networks, after those of a base, with what they were fitted to and how well."""
+    budgets = [None if each.error_budget is None else each.error_budget.summary() for each in sets]
+    own: dict[str, list[Any]] = {
+        "errors": [
+            {
+                "training": asdict(each.training),
+                "held_out": asdict(each.held_out),
+                "leave_one_out": None,
+            }
+            for each in fits
+        ],
+        "learning_curves": [each.learning_curve for each in fits],
+        "error_budgets": budgets,
+        "samples": [each.recipe for each in sets],
+    }
+    networks = [each.network for each in fits]
+    provenance: dict[str, Any] = dict(own)
+    if base is not None:
+        networks = [*base.networks, *networks]
+        values = [*base.values.tolist(), *values]
+        unknown = [None] * len(base.networks)
+        provenance = dict(base.provenance) | {
+            name: [*base.provenance.get(name, unknown), *entries] for name, entries in own.items()
+        }
+    order = sorted(range(len(values)), key=values.__getitem__)
+    for name in own:
+        provenance[name] = [provenance[name][number] for number in order]
+    Database(
+        [networks[number] for number in order],
+        descriptors,
+        [values[number] for number in order],
+        provenance,
+    ).save(output)
+    new = values[len(values) - len(fits) :]
+    names = [
+        ", ".join(f"{each.name} {value:g}" for each, value in zip(descriptors, row, strict=True))
+        for row in new
+    ]
+    _show_errors(names, fits, budgets)
+    console.print(f"wrote {output}")
+
+
+def _show_errors(
+    names: list[str], fits: list["Fit"], budgets: Sequence[dict[str, Any] | None]
+) -> None:
+    """Errors of networks, and how far the data they were fitted to can be trusted."""
+    table = Table("network", "relative errors in %", "mean", "95 %", "maximum")
+    for name, fitted, budget in zip(names, fits, budgets, strict=True):
+        for samples, report in (("training", fitted.training), ("held out", fitted.held_out)):
+            for norm, errors in asdict(report).items():
+                table.add_row(
+                    name,
+                    f"{samples}, {norm}",
+                    *(f"{100 * value:.3f}" for value in errors.values()),
+                )
+                name = ""
+        for part, spread in _budget_rows(budget):
+            table.add_row(
+                "", part, f"{100 * spread['mean']:.3f}", "", f"{100 * spread['maximum']:.3f}"
+            )
+        table.add_section()
+    console.print(table)
+
+
+def _budget_rows(budget: dict[str, Any] | None) -> Iterator[tuple[str, dict[str, float]]]:
+    """What an error budget says of the data, part by part."""
+    if budget is None:
+        return
+    if budget["discretisation"] is not None:
+        yield "the data: grid", budget["discretisation"]["error"]
+    if budget["realisations"] is not None:
+        yield "the data: another realisation", budget["realisations"]["standard_deviation"]
+    yield "the data: tolerance", budget["tolerance"]
