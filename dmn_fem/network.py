@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
 
 from dmn_fem.notation import (
     IN_PLANE,
@@ -50,6 +51,15 @@ def unit_normals(angles: ArrayLike) -> Array:
     in_plane = np.sin(theta)
     out_of_plane = np.zeros_like(phi) if angles.shape[-1] == 1 else np.cos(theta)
     return np.stack([in_plane * np.cos(phi), in_plane * np.sin(phi), out_of_plane], axis=-1)
+
+
+def angles_of_normals(normals: Array, dimension: int) -> Array:
+    """Angles of normals (m, 3), (m, dimension - 1); inverts `unit_normals` up to the sign."""
+    azimuth = np.arctan2(normals[:, 1], normals[:, 0])
+    if dimension == 2:
+        return azimuth[:, None]
+    polar = np.arctan2(np.hypot(normals[:, 0], normals[:, 1]), normals[:, 2])
+    return np.stack([polar, azimuth], axis=-1)
 
 
 def jump_operator(normals: ArrayLike, dimension: int) -> Array:
@@ -222,6 +232,40 @@ class Network:
     def with_phase_fraction(self, phase_fraction: ArrayLike) -> "Network":
         """The same geometry at other volume fractions."""
         return replace(self, phase_fraction=np.asarray(phase_fraction, dtype=float))
+
+    def rotated(self, rotation: ArrayLike) -> "Network":
+        """The network of the rotated microstructure: normals R n, leaf orientations R composed.
+
+        With leaf orientations all turns as one body, and the stiffness is the rotated one for
+        phases of any symmetry. Without, the phases have no axes of their own but the global ones,
+        where they stay; then this is the rotated microstructure for isotropic phases alone. For
+        anisotropic phases that shall turn, give the network leaf orientations (those of no
+        rotation, ``[1, 0, 0, 0]``) first.
+
+        Args:
+            rotation: Rotation matrix R, (3, 3); in 2D about axis 3.
+
+        Raises:
+            ValueError: If it is none, or leads out of the plane of a network in 2D.
+        """
+        matrix = np.asarray(rotation, dtype=float)
+        if (
+            matrix.shape != (3, 3)
+            or not np.allclose(matrix @ matrix.T, np.eye(3), rtol=0, atol=1e-9)
+            or np.linalg.det(matrix) < 0
+        ):
+            raise ValueError(f"rotation is {matrix.tolist()}; it must be a rotation matrix (3, 3)")
+        if self.dimension == 2 and abs(matrix[2, 2] - 1.0) > 1e-9:
+            raise ValueError("a network in 2D is rotated about axis 3 alone")
+        orientation = None
+        if self.leaf_orientation is not None:
+            own = Rotation.from_quat(self.leaf_orientation, scalar_first=True)
+            orientation = (Rotation.from_matrix(matrix) * own).as_quat(scalar_first=True)
+        return replace(
+            self,
+            normal_angles=angles_of_normals(self.normals @ matrix.T, self.dimension),
+            leaf_orientation=orientation,
+        )
 
     def tree(self) -> Tree:
         """The network without its zero-weight leaves, ready for evaluation."""

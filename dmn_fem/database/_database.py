@@ -1,0 +1,239 @@
+"""Networks over descriptors of the microstructure, and the questions they answer."""
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dmn_fem.database._error_estimate import estimate
+from dmn_fem.database._errors import DatabaseError, ExtrapolationWarning
+from dmn_fem.database._file import Contents, read, write
+from dmn_fem.database._interpolation import interpolate
+from dmn_fem.database._principal_frame import principal_orientation
+from dmn_fem.database._space import Descriptor, DescriptorSpace, Mixture
+from dmn_fem.network import Network
+from dmn_fem.notation import Array
+
+_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Database:
+    """Networks over descriptors of the microstructure.
+
+    Attributes:
+        networks: K networks that share dimension, phases and `leaf_phase`.
+        descriptors: D descriptors.
+        values: Values of the descriptors, (K, D), points that span the space of the descriptors (or
+            one alone); a single descriptor is strictly increasing.
+        provenance: How the networks were made, anything that JSON holds (recipe, seeds, versions,
+            hashes of the sample files, errors reached).
+
+    Raises:
+        DatabaseError: If the parts do not fit together.
+    """
+
+    networks: tuple[Network, ...]
+    descriptors: tuple[Descriptor, ...]
+    values: Array
+    provenance: Mapping[str, Any]
+    _space: DescriptorSpace = field(repr=False)
+
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        descriptors: Sequence[Descriptor],
+        values: Any,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not networks:
+            raise DatabaseError("a database without networks; it needs at least one")
+        values = np.asarray(values, dtype=float)
+        if values.shape != (len(networks), len(descriptors)):
+            raise DatabaseError(
+                f"descriptor_values has shape {values.shape}; "
+                f"it must be {(len(networks), len(descriptors))}"
+            )
+        space = DescriptorSpace(descriptors, values)
+        if len(descriptors) == 1 and not (np.diff(values[:, 0]) > 0).all():
+            raise DatabaseError(f"{descriptors[0].name} must be strictly increasing")
+        first = networks[0]
+        for number, network in enumerate(networks):
+            for name in ("dimension", "phases", "leaves"):
+                if getattr(network, name) != getattr(first, name):
+                    raise DatabaseError(
+                        f"network {number} has {name} {getattr(network, name)}; "
+                        f"it must be that of network 0, {getattr(first, name)}"
+                    )
+            if not np.array_equal(network.leaf_phase, first.leaf_phase):
+                raise DatabaseError(f"network {number} has another leaf_phase than network 0")
+            if (network.leaf_orientation is None) != (first.leaf_orientation is None):
+                raise DatabaseError("all networks of a database have leaf_orientation, or none has")
+        object.__setattr__(self, "networks", tuple(networks))
+        object.__setattr__(self, "descriptors", tuple(descriptors))
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "provenance", dict(provenance or {}))
+        object.__setattr__(self, "_space", space)
+
+    @property
+    def dimension(self) -> int:
+        """2 or 3."""
+        return self.networks[0].dimension
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Names of the phases."""
+        return self.networks[0].phases
+
+    @property
+    def leaves(self) -> int:
+        """Number of leaves of every network, dead ones included."""
+        return self.networks[0].leaves
+
+    def at(
+        self, *, extrapolate: bool = False, orientation: ArrayLike | None = None, **values: float
+    ) -> Network:
+        """The network at a point of the descriptor space, ``at(volume_fraction=0.33)``.
+
+        At a point that the database holds this is the stored network. In between, weights and
+        normals are those of the networks around it, see `interpolate`, with the point's
+        barycentric coordinates on a triangulation of the descriptor space: continuous, and the
+        weights and the fractions of the phases linear in each simplex.
+
+        A database over ``orientation_1`` and ``orientation_2``, the two largest eigenvalues of the
+        fibre orientation tensor, may be asked with the tensor: its eigenvalues are looked up, and
+        the network of a cell whose principal axes are the global ones is rotated into those of the
+        tensor. Where two eigenvalues coincide, their axes are not determined, and the answer jumps
+        by as much as the cell lacks of the symmetry that its tensor has; and a cell of finitely
+        many fibres is not quite symmetric under half turns about the axes, among which those of the
+        least rotation are taken. Phases turn with their leaf orientations, see `Network.rotated`.
+
+        Args:
+            extrapolate: Go on outside the hull of the networks, affinely from the nearest simplex;
+                a leaf whose weight would turn negative is dead there.
+            orientation: Symmetric tensor (3, 3) of trace one in place of ``orientation_1`` and
+                ``orientation_2``, or three eigenvalues in any order, which rotate nothing.
+            **values: The descriptors by name; a database of one network may be asked without.
+
+        Raises:
+            DatabaseError: Outside the hull unless `extrapolate`; other descriptors than the
+                database's; a value that is not finite; no orientation tensor.
+            ValueError: If a network in 2D would have to be rotated out of its plane.
+
+        Warns:
+            ExtrapolationWarning: If the network is an extrapolation.
+        """
+        if not values and orientation is None and len(self.networks) == 1:
+            return self.networks[0]
+        point, frame = self._asked(values, orientation)
+        mixture = self._space.mixture(point, extrapolate=extrapolate)
+        if mixture.distance:
+            warnings.warn(
+                f"{self._space.outside(point)}: extrapolated by {100 * mixture.distance:.3g} % of "
+                "the range",
+                ExtrapolationWarning,
+                stacklevel=2,
+            )
+        network = self._mixed(mixture)
+        return network if frame is None else network.rotated(frame)
+
+    def left_out(self, number: int) -> Network | None:
+        """The network that the others give where one stands; None at a vertex of their hull."""
+        mixture = self._space.left_out(number)
+        return None if mixture is None else self._mixed(mixture)
+
+    def estimated_error(self, *, orientation: ArrayLike | None = None, **values: float) -> float:
+        """Estimate of the relative elastic error of the network at a point.
+
+        It is made of the errors in stiffness, means over samples, that ``provenance["errors"]``
+        holds for every network k: e_k on held-out samples, and l_k the leave-one-out error, of the
+        network that the others give in its place. The error of a linear interpolation grows with
+        the spread of its nodes, q(x) = Σ w_k |x_k - x|² with descriptors scaled to the unit box
+        (in one dimension w (1 - w) h²), so that l_k over the spread q_k of what stood in for k
+        tells how curved the family is:
+
+            e(x) = Σ w_k e_k + q(x) Σ w_k l_k / q_k
+
+        On equal spacing in one dimension the second term is a quarter of l_k halfway. A network
+        without l_k, at a vertex of the hull, takes the largest l_k / q_k of its simplex (if there
+        is none, of the database).
+
+        Args:
+            orientation: As in `at`.
+            **values: As in `at`.
+
+        Raises:
+            DatabaseError: As in `at`, and if the database holds no such errors.
+        """
+        if not values and orientation is None and len(self.networks) == 1:
+            point = self.values[0]
+        else:
+            point, _ = self._asked(values, orientation)
+        return estimate(self._space, self._space.mixture(point), self.provenance.get("errors"))
+
+    def _asked(
+        self, values: Mapping[str, float], orientation: ArrayLike | None
+    ) -> tuple[Array, Array | None]:
+        """The point that is asked for, and the frame to rotate its network into."""
+        if orientation is None:
+            return self._space.point(values), None
+        own = ("orientation_1", "orientation_2")
+        if not set(own) <= {each.name for each in self.descriptors} or set(own) & set(values):
+            raise DatabaseError(
+                f"asked at ({', '.join(['orientation', *values])}); an orientation stands for "
+                f"{' and '.join(own)}, this database is over "
+                f"({', '.join(each.name for each in self.descriptors)})"
+            )
+        eigenvalues, frame = principal_orientation(orientation)
+        named = dict(zip(own, eigenvalues.tolist(), strict=False))
+        return self._space.point({**values, **named}), frame
+
+    def _mixed(self, mixture: Mixture) -> Network:
+        networks = [self.networks[member] for member in mixture.members]
+        return networks[0] if len(networks) == 1 else interpolate(networks, mixture.weights)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the file; it appears complete or not at all."""
+        contents = Contents(self.networks, self.descriptors, self.values, self.provenance)
+        write(contents, path)
+
+    @classmethod
+    def load(cls, source: str | os.PathLike[str]) -> "Database":
+        """Read a file, or a database that ships with the package by its name, ``"discs_2d"``.
+
+        Raises:
+            DatabaseError: If there is no such file or name, or the file is truncated, foreign, of a
+                newer format version or inconsistent.
+        """
+        path = Path(source)
+        if path.is_file():
+            return cls._read(path)
+        data = resources.files("dmn_fem") / "data"
+        shipped = sorted(
+            each.name.removesuffix(_SUFFIX)
+            for each in data.iterdir()
+            if each.name.endswith(_SUFFIX)
+        )
+        if str(source) not in shipped:
+            raise DatabaseError(
+                f"{source}: no such file and no shipped database; "
+                f"shipped are: {', '.join(shipped) or 'none'}"
+            )
+        with resources.as_file(data / f"{source}{_SUFFIX}") as path:
+            return cls._read(path)
+
+    @classmethod
+    def _read(cls, path: Path) -> "Database":
+        contents = read(path)
+        try:
+            return cls(
+                contents.networks, contents.descriptors, contents.values, contents.provenance
+            )
+        except DatabaseError as error:
+            raise DatabaseError(f"{path}: {error}") from None
