@@ -6,12 +6,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from dmn_fem.microstructure import PhaseDescription, PhaseImage, vtk_messages
 from dmn_fem.notation import Array
-from dmn_fem.plotting._figures import new_figure
+from dmn_fem.plotting._figures import new_figure, phase_colours
 
 _NAMED = 6  # phases that a legend names
 
@@ -22,7 +21,7 @@ def plot_image(image: PhaseImage, path: str | Path) -> None:
     Raises:
         RuntimeError: If a cell in 3D is drawn without PyVista.
     """
-    colours = _phase_colours(image)
+    colours = phase_colours(image.names)
     shade = np.zeros((*image.shape, 3))
     for name, colour in colours.items():
         shade += image.share(name)[..., None] * colour
@@ -64,15 +63,6 @@ def plot_descriptions(descriptions: Mapping[str, PhaseDescription], path: str | 
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     figure.savefig(path, dpi=150)
-
-
-def _phase_colours(image: PhaseImage) -> dict[str, Array]:
-    """A colour (red, green, blue) for every phase."""
-    places = np.linspace(0, 1, max(len(image.names), 2))
-    return {
-        name: np.array(colormaps["cividis"](place)[:3])
-        for name, place in zip(image.names, places, strict=False)
-    }
 
 
 def _perspective(image: PhaseImage, colours: Mapping[str, Array]) -> NDArray[np.uint8]:
