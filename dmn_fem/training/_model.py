@@ -1,61 +1,68 @@
-"""The network as a PyTorch module: the answer of `Network.stiffness`, differentiable.
-
-A level of the tree is one batched matrix product over all its nodes and all samples. With
-stiffnesses as columns of their c distinct components, one matrix per node maps those of the two
-children to the three linear ingredients of a laminate (f1 C1 + f2 C2, D H and K of the theory).
-What follows eliminates the jump by Cholesky steps in K, so that no library solves small systems.
-"""
+"""The network as a PyTorch module: the answer of `Network.stiffness`, differentiable."""
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dmn_fem.network import SOFTPLUS_BETA, Network
-from dmn_fem.notation import COMPONENTS, SQRT2, Array
+from dmn_fem.notation import SQRT2, Array
+from dmn_fem.training._sweep import CompiledSweep, plain_sweep
 
 _EXACT_BELOW = 40.0  # softplus(x) and x agree to double precision above
 
 
+type Index = Tensor | NDArray[np.integer]
+
+_PAIRS = {
+    2: np.array([[0, 0], [1, 1], [0, 1]]),
+    3: np.array([[0, 0], [1, 1], [2, 2], [0, 1], [0, 2], [1, 2]]),
+}  # indices of the strain components
+
+
 class TorchNetwork(torch.nn.Module):
-    """A network whose activations and normal angles are trained.
+    """A network whose activations, normal angles and leaf orientations are trained.
 
     Stiffnesses are Mandel matrices, (..., 6, 6) in 3D and in-plane (..., 3, 3) (11, 22, √2·12) in
-    2D, in float64.
+    2D, in float64. On the CPU the sweeps are compiled, see `CompiledSweep`.
 
     Attributes:
         leaf_activation: Parameter, (M,).
         normal_angles: Parameter, (M-1, dimension-1).
+        leaf_orientation: Parameter, quaternions of any length, (M, 4), in 2D those about axis 3
+            alone; None in a network without.
         phase_fraction: (P,), not trained: an input.
     """
 
     phase_fraction: Tensor
     _leaf_phase: Tensor
+    _leaf_number: Tensor
     _membership: Tensor
-    _jump: Tensor
-    _acoustic: Tensor
 
     def __init__(self, network: Network) -> None:
         """Take over a network.
 
         Raises:
-            ValueError: If the network has leaf orientations, which are not trained.
+            ValueError: If leaves of a network in 2D are turned out of the plane.
         """
         super().__init__()
-        if network.leaf_orientation is not None:
-            raise ValueError("network has leaf_orientation; training needs a network without")
         self.dimension = network.dimension
         self.phases = network.phases
         self.leaves = network.leaves
+        self.size = 3 if network.dimension == 2 else 6
         self.leaf_activation = torch.nn.Parameter(torch.tensor(network.leaf_activation))
         self.normal_angles = torch.nn.Parameter(torch.tensor(network.normal_angles))
+        orientation = network.leaf_orientation
+        if orientation is not None and network.dimension == 2 and orientation[:, 1:3].any():
+            raise ValueError("leaf_orientation of a network in 2D must be about axis 3")
+        self.leaf_orientation = (
+            None if orientation is None else torch.nn.Parameter(torch.tensor(orientation))
+        )
         self.register_buffer("phase_fraction", torch.tensor(network.phase_fraction))
         self.register_buffer("_leaf_phase", torch.tensor(network.leaf_phase))
+        self.register_buffer("_leaf_number", torch.arange(network.leaves))
         self.register_buffer("_membership", torch.tensor(_membership(network.leaves)))
-        pairs, jump, acoustic = _operators(network.dimension)
-        self.register_buffer("_jump", torch.tensor(jump))
-        self.register_buffer("_acoustic", torch.tensor(acoustic))
-        self.size = 3 if network.dimension == 2 else 6
-        rows, columns = pairs.T
+        rows, columns = np.triu_indices(self.size)
         self.register_buffer("_rows", torch.tensor(rows))
         self.register_buffer("_columns", torch.tensor(columns))
         # Tensor components, without √2, keep the coefficients of H at the normal's own components.
@@ -66,11 +73,15 @@ class TorchNetwork(torch.nn.Module):
         )
         self.register_buffer("_multiplicity", torch.tensor(multiplicity))
         unpack = np.zeros((self.size, self.size), dtype=np.int64)
-        unpack[rows, columns] = unpack[columns, rows] = np.arange(len(pairs))
+        unpack[rows, columns] = unpack[columns, rows] = np.arange(rows.size)
         self.register_buffer("_unpack", torch.tensor(unpack.ravel()))
 
     def network(self) -> Network:
         """The trained network in NumPy, independent of this module."""
+        orientation = None
+        if self.leaf_orientation is not None:
+            unit = torch.nn.functional.normalize(self._quaternions().detach(), dim=1)
+            orientation = unit.numpy().copy()
         return Network(
             dimension=self.dimension,
             phases=self.phases,
@@ -78,6 +89,7 @@ class TorchNetwork(torch.nn.Module):
             phase_fraction=self.phase_fraction.numpy().copy(),
             leaf_activation=self.leaf_activation.detach().numpy().copy(),
             normal_angles=self.normal_angles.detach().numpy().copy(),
+            leaf_orientation=orientation,
         )
 
     def leaf_weights(self) -> Tensor:
@@ -115,55 +127,60 @@ class TorchNetwork(torch.nn.Module):
 
     def homogenise(self, phases: Tensor) -> Tensor:
         """`forward` on packed stiffnesses: (P, c, n) to (c, n)."""
-        columns = phases[self._leaf_phase]
+        if self.leaf_orientation is None:
+            return self._sweep(phases, self._leaf_phase)
+        return self.homogenise_leaves(torch.bmm(self._rotations(), phases[self._leaf_phase]))
+
+    def homogenise_leaves(self, leaves: Tensor) -> Tensor:
+        """The root's matrix, (c, n), where every leaf has one of its own, (M, c, n).
+
+        Matrices are packed: distinct components row by row of the upper triangle, tensor components
+        without √2, samples last. They may have more rows than the s of a stiffness, which jumps do
+        not touch and which come last: the component 33 in 2D, and the row "1" that makes
+        [[C, p], [pᵀ, 0]] of a law σ = C ε + p.
+        """
+        return self._sweep(leaves, self._leaf_number)
+
+    def _sweep(self, columns: Tensor, source: Tensor) -> Tensor:
         if self.leaves == 1:
-            return columns[0]
+            return columns[source[0]]
         left, right = self._membership @ self.leaf_weights()
         total = left + right
         # Below a node of weight zero the shares mean nothing, but must be numbers.
         share = torch.where(total > 0, left / total.masked_fill(total == 0, 1.0), 0.5)
-        maps = self._level_maps(share)
-        coupling = (share * (1 - share))[:, None, None]
-        # The deepest level holds the last leaves; those before them join one level higher.
-        depth = (self.leaves - 1).bit_length()
-        shallow = 2**depth - self.leaves
-        waiting, current = columns[:shallow], columns[shallow:]
-        for level in reversed(range(depth)):
-            first = 2**level - 1
-            nodes = slice(first, first + current.shape[0] // 2)
-            pairs = current.reshape(current.shape[0] // 2, -1, current.shape[-1])
-            current = self._relax(torch.bmm(maps[nodes], pairs), coupling[nodes])
-            if level == depth - 1 and shallow:
-                current = torch.cat([current, waiting])
-        return current[0]
+        compiled = columns.device.type == "cpu" and columns.dtype == torch.float64
+        run = CompiledSweep.apply if compiled else plain_sweep
+        return run(columns, source, share, self.normals())
 
-    def _level_maps(self, share: Tensor) -> Tensor:
-        """From both children to f1 C1 + f2 C2, D H and K, (M-1, c + s d + d(d+1)/2, 2c)."""
-        normals = self.normals()
-        f1, f2 = share[:, None, None], 1 - share[:, None, None]
-        identity = torch.eye(self._jump.shape[-1], dtype=share.dtype)
-        jump = torch.einsum("nb,bij->nij", normals, self._jump)
-        acoustic = torch.einsum("nb,nc,bcij->nij", normals, normals, self._acoustic)
-        first = torch.cat([f1 * identity, jump, f2 * acoustic], dim=1)
-        second = torch.cat([f2 * identity, -jump, f1 * acoustic], dim=1)
-        return torch.cat([first, second], dim=2)
+    def _quaternions(self) -> Tensor:
+        """Leaf orientations, of any length; in 2D about axis 3."""
+        assert self.leaf_orientation is not None
+        if self.dimension == 3:
+            return self.leaf_orientation
+        plane = torch.tensor([1.0, 0.0, 0.0, 1.0], dtype=self.leaf_orientation.dtype)
+        return self.leaf_orientation * plane
 
-    def _relax(self, ingredients: Tensor, coupling: Tensor) -> Tensor:
-        """f1 C1 + f2 C2 - f1 f2 (D H) K⁻¹ (D H)ᵀ, (nodes, c, n), by elimination of the jump."""
-        d, s, c = self.dimension, self.size, self._jump.shape[-1]
-        stiffness, jumps, acoustic = ingredients.split([c, s * d, d * (d + 1) // 2], dim=1)
-        g = list(jumps.split(s, dim=1))
-        entries = iter(acoustic.split(1, dim=1))
-        k = {(i, j): next(entries) for i in range(d) for j in range(i, d)}
-        for i in range(d):
-            scaled = coupling / k[i, i] * g[i]
-            stiffness = stiffness - scaled[:, self._rows] * g[i][:, self._columns]
-            for j in range(i + 1, d):
-                ratio = k[i, j] / k[i, i]
-                g[j] = g[j] - ratio * g[i]
-                for m in range(j, d):
-                    k[j, m] = k[j, m] - ratio * k[i, m]
-        return stiffness
+    def _rotations(self) -> Tensor:
+        """Maps of packed stiffnesses from the phases' axes to the global ones, (M, c, c)."""
+        w, x, y, z = torch.nn.functional.normalize(self._quaternions(), dim=1).unbind(1)
+        rows = [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+        q = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
+        # C'_IJ = T_IM T_JN C_MN with T_(ij)(mn) = Q_im Q_jn + Q_in Q_jm, the second for m ≠ n only.
+        first, second = _PAIRS[self.dimension].T
+        strain = _symmetric_product(q, first, second)
+        return _symmetric_product(strain, self._rows, self._columns)
+
+
+def _symmetric_product(matrix: Tensor, first: Index, second: Index) -> Tensor:
+    """A_im A_jn + A_in A_jm (once for m = n), rows ij and columns mn being listed pairs."""
+    i, m = matrix[:, first], matrix[:, second]
+    direct = i[:, :, first] * m[:, :, second]
+    crossed = i[:, :, second] * m[:, :, first]
+    return direct + crossed * torch.as_tensor(first != second)
 
 
 def _membership(leaves: int) -> Array:
@@ -173,31 +190,3 @@ def _membership(leaves: int) -> Array:
     for node in reversed(range(leaves - 1)):
         below[node] = below[2 * node + 1] + below[2 * node + 2]
     return np.stack([below[1::2], below[2::2]])
-
-
-def _operators(dimension: int) -> tuple[np.ndarray, Array, Array]:
-    """Where the distinct components stand, and the coefficients of D H and Hᵀ C H in the normal.
-
-    Returns:
-        Row and column of every distinct component, (c, 2); coefficients of n_b in D H (column by
-        column), (d, d s, c); of n_b n_e in the upper triangle of K, (d, d, d(d+1)/2, c).
-    """
-    axes = range(dimension)
-    # In-plane components only: 33 is none of two dimensions' own.
-    names = [name for name in COMPONENTS[dimension] if name != f"{dimension + 1}" * 2]
-    index = {(i, j): names.index(f"{min(i, j) + 1}{max(i, j) + 1}") for i in axes for j in axes}
-    size = len(names)
-    pairs = [(i, j) for i in range(size) for j in range(i, size)]
-    component = {pair: number for number, pair in enumerate(pairs)}
-    component |= {(j, i): number for (i, j), number in component.items()}
-    triangle = [(a, e) for a in axes for e in range(a, dimension)]
-    jump = np.zeros((dimension, dimension * size, len(pairs)))
-    acoustic = np.zeros((dimension, dimension, len(triangle), len(pairs)))
-    for b in axes:
-        for a in axes:
-            for row in range(size):
-                jump[b, a * size + row, component[row, index[a, b]]] = 1.0
-        for e in axes:
-            for number, (i, j) in enumerate(triangle):
-                acoustic[b, e, number, component[index[i, b], index[j, e]]] += 1.0
-    return np.array(pairs), jump, acoustic

@@ -152,8 +152,46 @@ def test_conversion_there_and_back(random_network: Callable[..., Network]) -> No
     np.testing.assert_array_equal(back.leaf_activation, network.leaf_activation)
 
 
-def test_orientations_are_refused(random_network: Callable[..., Network]) -> None:
-    network = random_network(4)
-    oriented = replace(network, leaf_orientation=np.tile([1.0, 0, 0, 0], (4, 1)))
-    with pytest.raises(ValueError, match="leaf_orientation"):
-        TorchNetwork(oriented)
+def oriented(network: Network, rng: np.random.Generator) -> Network:
+    """With random orientations of the leaves, in 2D about axis 3."""
+    quaternion = rng.normal(size=(network.leaves, 4))
+    if network.dimension == 2:
+        quaternion[:, 1:3] = 0.0
+    quaternion /= np.linalg.norm(quaternion, axis=1, keepdims=True)
+    return replace(network, leaf_orientation=quaternion)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize(("leaves", "phases"), [(1, 1), (9, 2)])
+def test_orientations_equal_numpy(
+    dimension: int, leaves: int, phases: int, random_network: Callable[..., Network]
+) -> None:
+    rng = np.random.default_rng(3)
+    network = oriented(random_network(leaves, dimension=dimension, phases=phases), rng)
+    stiffness = random_stiffness(rng, 5, phases, 3 if dimension == 2 else 6)
+    assert relative_difference(network, stiffness) < 1e-12
+    back = TorchNetwork(network).network().leaf_orientation
+    np.testing.assert_allclose(back, network.leaf_orientation, atol=1e-15)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_gradient_by_orientations_equals_differences(
+    dimension: int, random_network: Callable[..., Network]
+) -> None:
+    rng = np.random.default_rng(3)
+    module = TorchNetwork(oriented(random_network(9, dimension=dimension), rng))
+    stiffness = torch.tensor(random_stiffness(rng, 2, 2, 3 if dimension == 2 else 6))
+
+    def answer(*values: torch.Tensor) -> torch.Tensor:
+        names = ("leaf_activation", "normal_angles", "leaf_orientation")
+        given = dict(zip(names, values, strict=True))
+        return torch.func.functional_call(module, given, (stiffness,))
+
+    parameters = tuple(p.detach().requires_grad_() for p in module.parameters())
+    assert torch.autograd.gradcheck(answer, parameters, eps=1e-6, atol=1e-7, rtol=1e-6)
+
+
+def test_orientations_out_of_the_plane_are_refused(random_network: Callable[..., Network]) -> None:
+    turned = replace(random_network(4), leaf_orientation=np.tile([0.6, 0.8, 0, 0], (4, 1)))
+    with pytest.raises(ValueError, match="axis 3"):
+        TorchNetwork(turned)

@@ -1,0 +1,228 @@
+"""A laminate and its adjoint, as plain arithmetic on numbers, arrays or `Lanes`.
+
+Stiffnesses are lists of their distinct components, row by row of the upper triangle, in engineering
+notation (tensor components, so that H holds the normal's own components). A matrix may have more
+rows than there are strains in the plane or in space: H is zero there, no jump touches them, and
+they come last. The out-of-plane strain of two dimensions is such a row; so is "1", which turns
+[[C, p], [pᵀ, 0]] into the law σ = C ε + p of a leaf.
+
+With B = -K⁻¹ Hᵀ D (the jump per macroscopic strain) the laminate is the minimum over B of
+
+    C̄ = f1 C1 + f2 C2 + f1 f2 (D H B + (D H B)ᵀ + Bᵀ K B),  D = C1 - C2,  K = Hᵀ (f2 C1 + f1 C2) H,
+
+so that the derivatives of C̄ are those at fixed B: the adjoint needs no derivative of an inverse.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+AXES = {2: ((0, 2), (2, 1)), 3: ((0, 3, 4), (3, 1, 5), (4, 5, 2))}
+"""Row of the strain component ij."""
+STRAINS = {2: 3, 3: 6}
+"""Rows that jumps touch."""
+
+
+def positions(size: int) -> list[list[int]]:
+    """Where the components of a symmetric matrix stand among its distinct ones."""
+    place = [[0] * size for _ in range(size)]
+    pairs = ((i, j) for i in range(size) for j in range(i, size))
+    for number, (i, j) in enumerate(pairs):
+        place[i][j] = place[j][i] = number
+    return place
+
+
+def laminate(
+    dimension: int, size: int, first: Sequence[Any], second: Sequence[Any], share: Any, normal: Any
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """The stiffness of a laminate, and what its adjoint needs.
+
+    Args:
+        dimension: 2 or 3.
+        size: Rows of the stiffnesses.
+        first: Distinct components of C1, (size (size + 1) / 2,).
+        second: Those of C2.
+        share: f1.
+        normal: Components of n, (dimension,).
+
+    Returns:
+        Distinct components of C̄; B row by row, (dimension · size,); the upper triangle of K.
+    """
+    place, axes = positions(size), range(dimension)
+    rows = AXES[dimension]
+    other = 1.0 - share
+    difference = [a - b for a, b in zip(first, second, strict=True)]
+    swapped = {
+        place[i][j]: other * first[place[i][j]] + share * second[place[i][j]]
+        for i in range(STRAINS[dimension])
+        for j in range(i, STRAINS[dimension])
+    }
+    # K = Hᵀ (f2 C1 + f1 C2) H, and D H
+    stiff = {
+        (i, e): _dot((swapped[place[i][rows[e][b]]], normal[b]) for b in axes)
+        for i in range(STRAINS[dimension])
+        for e in axes
+    }
+    acoustic = {
+        (a, e): _dot((stiff[rows[a][b], e], normal[b]) for b in axes)
+        for a in axes
+        for e in range(a, dimension)
+    }
+    coupling = [
+        [_dot((difference[place[i][rows[a][b]]], normal[b]) for b in axes) for a in axes]
+        for i in range(size)
+    ]
+    jump = _minus_solve(dimension, acoustic, coupling)
+    product = share * other
+    mixture = [b + share * d for b, d in zip(second, difference, strict=True)]
+    for i in range(size):
+        for j in range(i, size):
+            relaxed = _dot((coupling[i][a], jump[a][j]) for a in axes)
+            mixture[place[i][j]] = mixture[place[i][j]] + product * relaxed
+    return mixture, [value for row in jump for value in row], list(acoustic.values())
+
+
+def adjoint(
+    dimension: int,
+    size: int,
+    first: Sequence[Any],
+    second: Sequence[Any],
+    share: Any,
+    normal: Any,
+    jump: Sequence[Any],
+    acoustic: Sequence[Any],
+    sensitivity: Sequence[Any],
+    children: bool,
+) -> tuple[Any, list[Any], list[Any], list[Any]]:
+    """Derivatives of a loss with respect to what `laminate` was given.
+
+    Args:
+        dimension: As in `laminate`, and so on.
+        size: Rows.
+        first: C1.
+        second: C2.
+        share: f1.
+        normal: n.
+        jump: B, from `laminate`.
+        acoustic: K, from `laminate`.
+        sensitivity: X with dL = Σ_ij X_ij dC̄_ij, its distinct components.
+        children: Whether those of the children are wanted.
+
+    Returns:
+        dL/df1; dL/dn, (dimension,); X1 and X2 of the children (empty if not wanted).
+    """
+    place, axes, rows = positions(size), range(dimension), AXES[dimension]
+    touched = range(STRAINS[dimension])
+    other = 1.0 - share
+    product = share * other
+    x = [[sensitivity[place[i][j]] for j in range(size)] for i in range(size)]
+    b = [[jump[a * size + i] for i in range(size)] for a in axes]
+    k = _full(dimension, acoustic)
+    # Y = X Bᵀ, Z = B X Bᵀ
+    y = [[_dot((x[i][j], b[a][j]) for j in range(size)) for a in axes] for i in range(size)]
+    upper = [
+        _dot((b[a][i], y[i][e]) for i in range(size)) for a in axes for e in range(a, dimension)
+    ]
+    z = _full(dimension, upper)
+    # H has one entry, n_c, in row (a, c) of column a.
+    entries = {
+        i: [(a, normal[c]) for a in axes for c in axes if rows[a][c] == i] for i in range(size)
+    }
+    hz = [[_dot((n, z[a][e]) for a, n in entries[i]) for e in axes] for i in touched]
+
+    # <X, D> + (f1 - f2) <K, Z> - f1 f2 <Hᵀ D H, Z>, Hᵀ D H = -(B H)ᵀ K
+    share_gradient = _dot(
+        (x[i][j] if i == j else 2.0 * x[i][j], first[place[i][j]] - second[place[i][j]])
+        for i in range(size)
+        for j in range(i, size)
+    )
+    bh = [[_dot((b[a][rows[e][c]], normal[c]) for c in axes) for e in axes] for a in axes]
+    kz = [[_dot((k[a][m], z[m][e]) for m in axes) for e in axes] for a in axes]
+    trace = _dot((1.0, kz[a][a]) for a in axes)
+    share_gradient = share_gradient + (share - other) * trace
+    share_gradient = share_gradient + product * _dot(
+        (bh[a][e], kz[a][e]) for a in axes for e in axes
+    )
+
+    # 2 f1 f2 (D Y + (f2 C1 + f1 C2) H Z), of the entries where H is not zero
+    part_1 = [
+        [y[i][e] + other * hz[i][e] if i in touched else y[i][e] for e in axes] for i in range(size)
+    ]
+    part_2 = [
+        [share * hz[i][e] - y[i][e] if i in touched else 0.0 - y[i][e] for e in axes]
+        for i in range(size)
+    ]
+    normal_gradient = []
+    for c in axes:
+        total = _dot(
+            pair
+            for a in axes
+            for j in range(size)
+            for pair in (
+                (first[place[rows[a][c]][j]], part_1[j][a]),
+                (second[place[rows[a][c]][j]], part_2[j][a]),
+            )
+        )
+        normal_gradient.append(2.0 * product * total)
+    if not children:
+        return share_gradient, normal_gradient, [], []
+
+    # X1 = f1 A1 X A1ᵀ with A1 = 1 + f2 H B, X2 = f2 A2 X A2ᵀ with A2 = 1 - f1 H B
+    first_x, second_x = [], []
+    for i in range(size):
+        for j in range(i, size):
+            terms = [(n, y[j][a]) for a, n in entries[i]] + [(n, y[i][a]) for a, n in entries[j]]
+            value = x[i][j]
+            if not terms:
+                first_x.append(share * value)
+                second_x.append(other * value)
+                continue
+            linear = _dot(terms)
+            one, two = value + other * linear, value - share * linear
+            if entries[i] and entries[j]:
+                square = _dot((hz[i][a], n) for a, n in entries[j])
+                one, two = one + other * other * square, two + share * share * square
+            first_x.append(share * one)
+            second_x.append(other * two)
+    return share_gradient, normal_gradient, first_x, second_x
+
+
+def _minus_solve(
+    dimension: int, matrix: dict[tuple[int, int], Any], right: list[list[Any]]
+) -> list[list[Any]]:
+    """-K⁻¹ Rᵀ, (dimension, rows of R), by the factors L D Lᵀ of K (no square roots, stable)."""
+    k = dict(matrix)
+    axes = range(dimension)
+    inverse, lower = {}, {}
+    for i in axes:
+        inverse[i] = 1.0 / k[i, i]
+        for j in range(i + 1, dimension):
+            lower[j, i] = k[i, j] * inverse[i]
+            for m in range(j, dimension):
+                k[j, m] = k[j, m] - lower[j, i] * k[i, m]
+    columns = []
+    for row in right:
+        value = list(row)
+        for i in axes:
+            for j in range(i + 1, dimension):
+                value[j] = value[j] - lower[j, i] * value[i]
+        value = [-(value[i] * inverse[i]) for i in axes]
+        for i in reversed(axes):
+            for j in range(i + 1, dimension):
+                value[i] = value[i] - lower[j, i] * value[j]
+        columns.append(value)
+    return [[column[a] for column in columns] for a in axes]
+
+
+def _dot(pairs: Iterable[tuple[Any, Any]]) -> Any:
+    """Σ a b, without a zero to start from."""
+    total = None
+    for left, right in pairs:
+        term = left * right
+        total = term if total is None else total + term
+    return total
+
+
+def _full(dimension: int, upper: Sequence[Any]) -> list[list[Any]]:
+    """A symmetric matrix from its upper triangle."""
+    place = positions(dimension)
+    return [[upper[place[i][j]] for j in range(dimension)] for i in range(dimension)]

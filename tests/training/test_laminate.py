@@ -1,0 +1,65 @@
+"""One laminate as plain arithmetic: NumPy's formula, and its adjoint against differences."""
+
+import numpy as np
+import pytest
+
+from dmn_fem.network import jump_operator
+from dmn_fem.network import laminate as laminate_of_matrices
+from dmn_fem.notation import SQRT2, Array
+from dmn_fem.training._laminate import adjoint, laminate
+
+
+def random_pair(size: int, seed: int) -> tuple[Array, Array]:
+    factor = np.random.default_rng(seed).normal(size=(2, size, size))
+    first, second = factor @ np.swapaxes(factor, 1, 2) + np.eye(size)
+    return first, 50 * second
+
+
+def distinct(matrix: Array) -> list[float]:
+    return list(matrix[np.triu_indices(len(matrix))])
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_equals_the_formula_of_the_network(dimension: int) -> None:
+    size = 2 * dimension
+    first, second = random_pair(size, dimension)
+    normal = np.array([0.6, -0.48, 0.64]) if dimension == 3 else np.array([0.6, -0.8, 0.0])
+    expected = laminate_of_matrices(first, second, 0.3, jump_operator(normal, dimension))
+    # In two dimensions the row 33, which no jump touches, goes last; and no component has a √2.
+    order = [0, 1, 3, 2] if dimension == 2 else list(range(6))
+    scale = np.array([1.0 if row < dimension or row == 2 else SQRT2 for row in order])
+    pick = np.ix_(order, order)
+    parts = [distinct(each[pick] / np.outer(scale, scale)) for each in (first, second, expected)]
+    found, _, _ = laminate(dimension, size, parts[0], parts[1], 0.3, list(normal[:dimension]))
+    np.testing.assert_allclose(found, parts[2], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("dimension", "size"), [(2, 3), (2, 5), (3, 6), (3, 7)])
+def test_adjoint_equals_differences(dimension: int, size: int) -> None:
+    first, second = random_pair(size, size)
+    rng = np.random.default_rng(0)
+    normal, share = rng.normal(size=dimension), 0.35
+    weight = rng.normal(size=(size, size))
+    weight += weight.T
+    where = np.triu_indices(size)
+
+    def loss(values: Array) -> float:
+        c1, c2 = np.split(values[1 + dimension :], 2)
+        result, _, _ = laminate(
+            dimension, size, list(c1), list(c2), values[0], list(values[1 : 1 + dimension])
+        )
+        full = np.zeros((size, size))
+        full[where] = result
+        return float((weight * (full + np.triu(full, 1).T)).sum())
+
+    values = np.concatenate([[share], normal, distinct(first), distinct(second)])
+    _, jump, acoustic = laminate(
+        dimension, size, distinct(first), distinct(second), share, list(normal)
+    )
+    arguments = (dimension, size, distinct(first), distinct(second), share, list(normal), jump)
+    by_share, by_normal, one, two = adjoint(*arguments, acoustic, distinct(weight), True)
+    twice = np.where(where[0] == where[1], 1.0, 2.0)
+    found = np.concatenate([[by_share], by_normal, twice * one, twice * two])
+    steps = 1e-6 * np.eye(values.size)
+    expected = [(loss(values + step) - loss(values - step)) / 2e-6 for step in steps]
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
