@@ -12,10 +12,11 @@ import typer
 from dmn_fem import __version__
 from dmn_fem.cli._console import WorkFailed
 from dmn_fem.cli._data import sample_data, samples_info
+from dmn_fem.cli._database import info, plot, stiffness
 from dmn_fem.cli._homogenize import homogenize_image
 from dmn_fem.cli._images import describe_image, export_image, import_image
 from dmn_fem.cli._microstructure import microstructure_app
-from dmn_fem.cli._online import info, plot, point, stiffness
+from dmn_fem.cli._online import point
 from dmn_fem.cli._training import build, train, transfer
 
 __all__ = ["app", "main"]

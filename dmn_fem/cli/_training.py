@@ -10,8 +10,8 @@ import numpy as np
 import typer
 
 from dmn_fem.cli._console import console, progress_bar
+from dmn_fem.cli._database import At, asked
 from dmn_fem.cli._family import save_family
-from dmn_fem.cli._online import At, _descriptors
 from dmn_fem.database import Database, Descriptor
 from dmn_fem.network import Network
 
@@ -153,7 +153,7 @@ def transfer(
     from dmn_fem.training import transfer_chain
 
     family = Database.load(base)
-    start = family.at(extrapolate=False, **_descriptors(at)) if at else family.networks[-1]
+    start = family.at(extrapolate=False, **asked(at)) if at else family.networks[-1]
     settings = _settings(iterations, optimizer, patience, freeze or [])
     settings.frozen.trained(start)
     read = [_read_samples(path, held_out) for path in samples]
