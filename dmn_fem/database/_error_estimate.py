@@ -21,7 +21,7 @@ def estimate(space: DescriptorSpace, mixture: Mixture, errors: Any) -> float:
         DatabaseError: If `errors` do not suffice.
     """
     if not isinstance(errors, list) or len(errors) != len(space.points) or None in errors:
-        raise DatabaseError("this database holds no errors of its networks: no estimate")
+        raise DatabaseError("this database does not hold the errors of its networks: no estimate")
     try:
         held_out = np.array([each["held_out"]["stiffness"]["mean"] for each in errors], dtype=float)
         if len(mixture.members) == 1:

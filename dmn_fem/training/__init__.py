@@ -2,6 +2,7 @@
 
 from dmn_fem.training._checkpoint import CheckpointError, CheckpointWarning
 from dmn_fem.training._fit import Fit, fit
+from dmn_fem.training._leave_one_out import leave_one_out
 from dmn_fem.training._model import TorchNetwork
 from dmn_fem.training._pruning import prune
 from dmn_fem.training._recipe import Recipe, build
@@ -26,6 +27,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_best",
+    "leave_one_out",
     "prune",
     "rescale",
     "transfer_chain",
