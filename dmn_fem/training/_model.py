@@ -128,7 +128,7 @@ class TorchNetwork(torch.nn.Module):
     def homogenise(self, phases: Tensor) -> Tensor:
         """`forward` on packed stiffnesses: (P, c, n) to (c, n)."""
         if self.leaf_orientation is None:
-            return self._sweep(phases, self._leaf_phase)
+            return self._climb(phases, self._leaf_phase)
         return self.homogenise_leaves(torch.bmm(self._rotations(), phases[self._leaf_phase]))
 
     def homogenise_leaves(self, leaves: Tensor) -> Tensor:
@@ -139,18 +139,23 @@ class TorchNetwork(torch.nn.Module):
         not touch and which come last: the component 33 in 2D, and the row "1" that makes
         [[C, p], [pᵀ, 0]] of a law σ = C ε + p.
         """
-        return self._sweep(leaves, self._leaf_number)
+        return self._climb(leaves, self._leaf_number)
 
-    def _sweep(self, columns: Tensor, source: Tensor) -> Tensor:
+    def _climb(self, columns: Tensor, source: Tensor) -> Tensor:
         if self.leaves == 1:
             return columns[source[0]]
         left, right = self._membership @ self.leaf_weights()
         total = left + right
         # Below a node of weight zero the shares mean nothing, but must be numbers.
         share = torch.where(total > 0, left / total.masked_fill(total == 0, 1.0), 0.5)
+        return self.sweep(columns, source, share, self.normals())
+
+    @staticmethod
+    def sweep(columns: Tensor, source: Tensor, share: Tensor, normals: Tensor) -> Tensor:
+        """The root's matrix, compiled where it can be; see `plain_sweep` for the arguments."""
         compiled = columns.device.type == "cpu" and columns.dtype == torch.float64
         run = CompiledSweep.apply if compiled else plain_sweep
-        return run(columns, source, share, self.normals())
+        return run(columns, source, share, normals)
 
     def _quaternions(self) -> Tensor:
         """Leaf orientations, of any length; in 2D about axis 3."""
