@@ -29,12 +29,12 @@ class Inclusions(NamedTuple):
 def orientation_tensor(values: Mapping[str, Any]) -> Array | None:
     """The fibre orientation tensor, (3, 3), that descriptors tell; None if they tell none.
 
-    ``orientation`` is the tensor or its three eigenvalues, ``orientation_1`` and
-    ``orientation_2`` are the two largest of these.
+    ``orientation`` is the tensor, or its three eigenvalues in any order, ``orientation_1`` and
+    ``orientation_2`` are the two largest of these; the largest stands along axis 1.
     """
     if "orientation" in values:
         tensor = np.asarray(values["orientation"], dtype=float)
-        return np.diag(tensor) if tensor.ndim == 1 else tensor
+        return np.diag(np.sort(tensor)[::-1]) if tensor.ndim == 1 else tensor
     if "orientation_1" in values and "orientation_2" in values:
         first, second = float(values["orientation_1"]), float(values["orientation_2"])
         return np.diag([first, second, 1 - first - second])
@@ -86,5 +86,7 @@ def cell_image(recipe: DataRecipe, values: Mapping[str, Any]) -> PhaseImage:
     Raises:
         ValueError: If the recipe is over other descriptors, or the cell cannot be made.
     """
-    plain = {name: np.asarray(value, dtype=float).tolist() for name, value in values.items()}
-    return recipe.image(recipe.cell(**plain))
+    asked = dict(values)
+    if "orientation" in values:
+        asked["orientation"] = np.asarray(orientation_tensor(values)).tolist()
+    return recipe.image(recipe.cell(**asked))

@@ -21,6 +21,8 @@ from dmn_fem.online import NetworkLaw
 
 ELASTIC = ("young_modulus", "shear_modulus", "poisson_ratio", "anisotropy")
 PLASTIC = ("yield_stress", "hardening_modulus")
+QUALITY = ("estimated_error",)
+QUANTITIES = ELASTIC + PLASTIC + QUALITY
 
 type _Found = tuple[int, str, Mapping[str, float]]
 """A point's number, a source, and values by quantity."""
@@ -74,8 +76,9 @@ def design_map(
         fixed: Values of the others, as `Database.at` takes them: ``orientation`` may be a tensor.
         quantities: Among ``young_modulus``, ``shear_modulus``, ``poisson_ratio`` (see
             `elastic_constants`), ``anisotropy`` (see `universal_anisotropy`), ``yield_stress`` and
-            ``hardening_modulus`` (see `hardening`).
-        directions: Stress components of the last two.
+            ``hardening_modulus`` (see `hardening`), ``estimated_error`` (see
+            `Database.estimated_error`).
+        directions: Stress components of yield and hardening.
         strain: Strain up to which these are looked for, and at which the hardening is told.
         full_fields: At how many of the points, spread over their order, the full field of the
             recipe's cell answers as well.
@@ -112,6 +115,8 @@ def design_map(
             )
             law: Law = NetworkLaw(network, laws)
             own = _properties(stiffness, law, inelastic, strain, where[place])
+            if "estimated_error" in quantities:
+                own["estimated_error"] = database.estimated_error(**where[place])
             yield [(place, NETWORK, own), *((place, name, each) for name, each in beside.items())]
         for place, image in zip(chosen, images, strict=True):
             stiffness = homogenize(image, phases).stiffness
@@ -161,10 +166,8 @@ def _check(
             f"laws are given for {', '.join(laws) or '(none)'}; "
             f"the database needs {', '.join(database.phases)}"
         )
-    if unknown := [name for name in quantities if name not in ELASTIC + PLASTIC]:
-        raise ValueError(
-            f"quantity {unknown[0]!r} is unknown; there are {', '.join(ELASTIC + PLASTIC)}"
-        )
+    if unknown := [name for name in quantities if name not in QUANTITIES]:
+        raise ValueError(f"quantity {unknown[0]!r} is unknown; there are {', '.join(QUANTITIES)}")
     dimension = database.dimension
     allowed = [name for name in COMPONENTS[dimension] if dimension == 3 or name != "33"]
     if unknown := [name for name in directions if name not in allowed]:

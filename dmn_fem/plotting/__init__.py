@@ -4,6 +4,7 @@ from dmn_fem.plotting._figures import check_picture, new_figure
 from dmn_fem.plotting._images import plot_descriptions, plot_image
 from dmn_fem.plotting._maps import plot_design_map
 from dmn_fem.plotting._moduli import plot_database
+from dmn_fem.plotting._report import write_report
 from dmn_fem.plotting._responses import plot_histograms, plot_response
 from dmn_fem.plotting._tree import plot_tree
 
@@ -17,4 +18,5 @@ __all__ = [
     "plot_image",
     "plot_response",
     "plot_tree",
+    "write_report",
 ]

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy.optimize import brentq
 
 from dmn_fem.network import Network, Tree
@@ -17,12 +19,18 @@ _LEAST = 0.05  # inches that a node must be wide to get the stroke of its normal
 
 
 def plot_tree(network: Network, path: str | Path) -> None:
-    """Draw a network: its tree, and in 2D the laminates within laminates that it stands for.
+    """Draw a network; see `draw_tree`."""
+    draw_tree(network).savefig(path, dpi=150)
+
+
+def draw_tree(network: Network) -> Figure:
+    """A network as a figure: its tree, and in 2D the laminates within laminates it stands for.
 
     In the tree each level is a row of nodes as wide as they weigh, the root on top; a leaf reaches
     to the bottom. The colour mixes those of the phases by their volume below the node, the stroke
     is the interface normal, projected on the plane of directions 1 (right) and 2 (up), and in 3D a
-    dot grows with its component 3. Dead leaves are gone.
+    dot grows with its component 3. A node of one phase, whose laminate does nothing, has none; and
+    dead leaves are gone.
 
     In 2D a square stands beside it that is cut at every node by a line along its interface, in the
     proportion of the node's children: every leaf is a polygon as large as it weighs.
@@ -48,7 +56,7 @@ def plot_tree(network: Network, path: str | Path) -> None:
         f"{alive} of {network.leaves} leaves, volume fractions "
         + ", ".join(f"{part:.3f}" for part in network.phase_fraction)
     )
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 class _Placement:
@@ -98,7 +106,9 @@ def _draw_levels(axes: Axes, tree: Tree, place: _Placement, colours: Array, dept
             linewidths=0.4,
         )
     )
-    wide = np.flatnonzero(tree.node_weight * _WIDTH >= _LEAST)
+    # A laminate of one phase and no orientations is that phase: its normal says nothing.
+    mixed = (place.share[leaves:].max(axis=1) < 1) | (tree.leaf_rotation is not None)
+    wide = np.flatnonzero(mixed & (tree.node_weight * _WIDTH >= _LEAST))
     inner = leaves + wide
     middle = place.left[inner] + 0.5 * place.width[inner]
     length = 0.8 * np.minimum(place.width[inner] * _WIDTH, _ROW)
@@ -122,6 +132,7 @@ def _draw_levels(axes: Axes, tree: Tree, place: _Placement, colours: Array, dept
         )
     axes.scatter(*at, s=(72 * 0.25 * normal[:, 2]) ** 2, color="black", linewidths=0)
     axes.set(xlim=(0, 1), ylim=(depth, 0), xlabel="volume fraction", ylabel="level")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_cuts(axes: Axes, tree: Tree, colours: Array) -> None:
