@@ -6,7 +6,7 @@ References:
 """
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from dmn_fem.database._errors import DatabaseError
 from dmn_fem.notation import Array
@@ -25,7 +25,7 @@ def principal_orientation(orientation: ArrayLike) -> tuple[Array, Array | None]:
     Returns:
         The eigenvalues, and a rotation (3, 3) whose columns are the axes that belong to them, None
         if there was no tensor. Of the four rotations, which differ by half turns about the axes,
-        it is the one closest to none.
+        it is the least one; axes of equal eigenvalues are as close to the global ones as can be.
 
     Raises:
         DatabaseError: If the tensor is not symmetric, its trace not one, or an eigenvalue negative.
@@ -43,8 +43,17 @@ def principal_orientation(orientation: ArrayLike) -> tuple[Array, Array | None]:
     eigenvalues, axes = np.linalg.eigh(0.5 * (given + given.T))
     order = np.argsort(-eigenvalues, kind="stable")
     eigenvalues, axes = _checked(eigenvalues[order]), axes[:, order]
+    ends = np.flatnonzero(-np.diff(eigenvalues) > ROUNDING) + 1
+    for equal in np.split(np.arange(3), ends):
+        _align(axes, equal)
     axes[:, 2] *= np.sign(np.linalg.det(axes))
     return eigenvalues, axes * max(_TURNS, key=lambda signs: float(np.diag(axes) @ signs))
+
+
+def _align(axes: Array, equal: NDArray[np.int64]) -> None:
+    """Turn axes of one eigenvalue within their span, closest to the global ones; in place."""
+    left, _, right = np.linalg.svd(axes[np.ix_(equal, equal)].T)
+    axes[:, equal] = axes[:, equal] @ left @ right
 
 
 def _checked(eigenvalues: Array) -> Array:
