@@ -112,6 +112,8 @@ class Tree:
         fraction: Share of the first child in its node, (nodes,).
         normal: Unit interface normals, (nodes, 3).
         node_weight: Volume fraction below every node, (nodes,).
+        leaf_number: Which leaf of the network every leaf is, (leaves,).
+        node_number: Which inner node of the network every node is, (nodes,).
     """
 
     leaf_weight: Array
@@ -121,6 +123,8 @@ class Tree:
     fraction: Array
     normal: Array
     node_weight: Array
+    leaf_number: NDArray[np.int64]
+    node_number: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -274,8 +278,7 @@ class Network:
         alive = alive[np.argsort(self.leaf_phase[alive], kind="stable")]
         leaf_number = {int(leaf): number for number, leaf in enumerate(alive)}
         inner = self.leaves - 1
-        normals = self.normals
-        nodes: list[tuple[int, int, float, float, Array]] = []
+        nodes: list[tuple[int, int, float, float, int]] = []
 
         def collect(node: int) -> tuple[int, float] | None:
             """Number and weight of what is left below a node, None if nothing is."""
@@ -286,10 +289,11 @@ class Network:
             if left is None or right is None:
                 return left or right
             weight = left[1] + right[1]
-            nodes.append((left[0], right[0], left[1] / weight, weight, normals[node]))
+            nodes.append((left[0], right[0], left[1] / weight, weight, node))
             return len(alive) + len(nodes) - 1, weight
 
         collect(0)
+        node_number = np.array([node[4] for node in nodes], dtype=np.int64)
         rotation = None
         if self.leaf_orientation is not None:
             size = strain_size(self.dimension)
@@ -305,8 +309,10 @@ class Network:
             leaf_rotation=rotation,
             children=np.array([node[:2] for node in nodes], dtype=np.int64).reshape(-1, 2),
             fraction=np.array([node[2] for node in nodes]),
-            normal=np.array([node[4] for node in nodes]).reshape(-1, 3),
+            normal=self.normals[node_number],
             node_weight=np.array([node[3] for node in nodes]),
+            leaf_number=alive,
+            node_number=node_number,
         )
 
     def stiffness(self, phase_stiffness: ArrayLike) -> Array:
