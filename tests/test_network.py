@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -126,6 +128,80 @@ def test_leaf_orientation_of_one_leaf_rotates_the_phase():
     )  # fmt: skip
     rotation = mandel_rotation(rotation_from_quaternion(quaternion))
     np.testing.assert_allclose(network.stiffness(phase[None]), rotation @ phase @ rotation.T)
+
+
+def rotation_of(rng, dimension):
+    quaternion = rng.normal(size=4)
+    if dimension == 2:
+        quaternion[1:3] = 0
+    return rotation_from_quaternion(quaternion)
+
+
+@pytest.mark.parametrize("oriented", [False, True])
+@pytest.mark.parametrize("dimension", [2, 3])
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=20)
+def test_the_rotated_network_has_the_rotated_stiffness(seed, dimension, oriented):
+    """Isotropic phases without leaf orientations, phases of any kind with them."""
+    rng = np.random.default_rng(seed)
+    network = Network.random(dimension, PHASES, (0.7, 0.3), 16, rng)
+    phases = np.stack(
+        [isotropic_stiffness(1.0, 0.3, dimension), isotropic_stiffness(30.0, 0.1, dimension)]
+    )
+    if oriented:
+        quaternions = rng.normal(size=(16, 4))
+        if dimension == 2:
+            quaternions[:, 1:3] = 0
+        quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
+        network, phases = replace(network, leaf_orientation=quaternions), two_phases(dimension)
+    rotation = rotation_of(rng, dimension)
+    matrix = mandel_rotation(rotation)[: phases.shape[-1], : phases.shape[-1]]
+    expected = matrix @ network.stiffness(phases) @ matrix.T
+    rotated = network.rotated(rotation).stiffness(phases)
+    np.testing.assert_allclose(rotated, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_without_leaf_orientations_phases_stay_in_their_axes(dimension):
+    rng = np.random.default_rng(2)
+    network = Network.random(dimension, PHASES, (0.7, 0.3), 16, rng)
+    rotation, phases = rotation_of(rng, dimension), two_phases(dimension)
+    matrix = mandel_rotation(rotation)[: phases.shape[-1], : phases.shape[-1]]
+    turned_back = network.stiffness(matrix.T @ phases @ matrix)
+    np.testing.assert_allclose(
+        network.rotated(rotation).stiffness(phases), matrix @ turned_back @ matrix.T, rtol=1e-10
+    )
+
+
+def test_rotations_compose():
+    rng = np.random.default_rng(4)
+    network = Network.random(3, PHASES, (0.7, 0.3), 8, rng)
+    network = replace(network, leaf_orientation=np.eye(4)[rng.integers(0, 4, 8)])
+    first, second = rotation_of(rng, 3), rotation_of(rng, 3)
+    phases = two_phases(3)
+    np.testing.assert_allclose(
+        network.rotated(first).rotated(second).stiffness(phases),
+        network.rotated(second @ first).stiffness(phases),
+        rtol=1e-10,
+    )
+
+
+@pytest.mark.parametrize(
+    ("dimension", "rotation", "message"),
+    [
+        (3, np.diag([1.0, 1.0, -1.0]), "rotation matrix"),
+        (3, 2 * np.eye(3), "rotation matrix"),
+        (3, np.full((3, 3), np.nan), "rotation matrix"),
+        (2, np.eye(2), "rotation matrix"),
+        (2, np.eye(3)[[1, 2, 0]], "about axis 3 alone"),
+        (2, np.diag([1.0, -1.0, -1.0]), "about axis 3 alone"),
+    ],
+)
+def test_what_is_no_rotation(dimension, rotation, message):
+    network = Network.random(dimension, PHASES, (0.7, 0.3), 8, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=message) as caught:
+        network.rotated(rotation)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def interpolate(networks: Sequence[Network], weights: Array) -> Network:
     fraction = weights @ np.stack([network.phase_fraction for network in networks])
     if (fraction < 0).any():
         raise DatabaseError(f"extrapolation leads to phase fractions {fraction}; they must be >= 0")
+    fraction /= fraction.sum()
     shares, totals = zip(*(_shares(network) for network in networks), strict=True)
     # Totals mean nothing; carrying them along makes activations continuous, too.
     inside = np.maximum(weights, 0.0) / np.maximum(weights, 0.0).sum()

@@ -1,5 +1,6 @@
 """Databases of random networks, for tests."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -61,3 +62,18 @@ def make_space(points: np.ndarray, names: str, dimension: int = 2) -> Database:
             )
         )
     return Database(networks, descriptors, points)
+
+
+def steepest_steps(answer: Callable[[float], np.ndarray]) -> list[float]:
+    """The largest of 50 steps from 0 to 1, and where it is, of ever shorter ones.
+
+    Where the answer is continuous, steep as it may be, they go to zero; a jump stays.
+    """
+    start, end, steps = 0.0, 1.0, []
+    for _ in range(5):
+        sweep = np.linspace(start, end, 51)
+        change = np.abs(np.diff(np.stack([answer(t) for t in sweep]), axis=0))
+        size = change.reshape(50, -1).max(axis=1)
+        steps.append(float(size.max()))
+        start, end = sweep[size.argmax()], sweep[size.argmax() + 1]
+    return steps
