@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_databases import FRACTIONS, make_database, make_network, make_space, phase_stiffness
+from random_databases import (
+    FRACTIONS,
+    make_database,
+    make_network,
+    make_space,
+    phase_stiffness,
+    steepest_steps,
+)
 
 from dmn_fem.database import Database, Descriptor
 from dmn_fem.database._interpolation import interpolate
