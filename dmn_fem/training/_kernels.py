@@ -10,24 +10,15 @@ sensitivities, gradients.
 import numpy as np
 from numba import njit
 
+from dmn_fem._laminate import adjoint, laminate
 from dmn_fem._lanes import LANES, straight_line
-from dmn_fem.training._laminate import adjoint, laminate
 
 
 def _up(dimension, size, numbers, first, second, result, kept):
-    count = size * (size + 1) // 2
-    mixture, jump, acoustic = laminate(
-        dimension,
-        size,
-        [first[i] for i in range(count)],
-        [second[i] for i in range(count)],
-        numbers[0],
-        [numbers[1 + axis] for axis in range(dimension)],
-    )
-    for i, value in enumerate(mixture):
-        result[i] = value
-    for i, value in enumerate(jump + acoustic):
-        kept[i] = value
+    normal = [numbers[1 + axis] for axis in range(dimension)]
+    acoustic = laminate(dimension, size, first, second, numbers[0], normal, result, kept)
+    for i, value in enumerate(acoustic):
+        kept[dimension * size + i] = value
 
 
 def _down(children):

@@ -3,7 +3,7 @@
 Both take the matrices of R sources by their distinct components, samples last, (R, c, n); the
 source of every leaf, (M,); the share f1 of the first child in every node, (M-1,), and the unit
 normals, (M-1, dimension), in heap order. They give the root's matrix, (c, n). Matrices may have
-rows beyond the strains, see `_laminate`.
+rows beyond the strains, see `dmn_fem._laminate`.
 """
 
 import math
@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dmn_fem._laminate import AXES
 from dmn_fem._lanes import LANES
 from dmn_fem.notation import Array
 from dmn_fem.training._kernels import backpropagate, homogenise, places
-from dmn_fem.training._laminate import AXES
 
 _CHUNK = 4  # blocks; sums over samples are those of chunks, whichever thread computes them
 

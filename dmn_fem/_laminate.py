@@ -32,9 +32,19 @@ def positions(size: int) -> list[list[int]]:
 
 
 def laminate(
-    dimension: int, size: int, first: Sequence[Any], second: Sequence[Any], share: Any, normal: Any
-) -> tuple[list[Any], list[Any], list[Any]]:
-    """The stiffness of a laminate, and what its adjoint needs.
+    dimension: int,
+    size: int,
+    first: Any,
+    second: Any,
+    share: Any,
+    normal: Sequence[Any],
+    result: Any,
+    jump: Any,
+) -> list[Any]:
+    """The stiffness of a laminate, and what its adjoint and its members' strains need.
+
+    Written so that few values are alive at once: entry by entry of the children, each read once,
+    then row by row of the result, from the last one on.
 
     Args:
         dimension: 2 or 3.
@@ -43,42 +53,47 @@ def laminate(
         second: Those of C2.
         share: f1.
         normal: Components of n, (dimension,).
+        result: Receives the distinct components of C̄.
+        jump: Receives B row by row, (dimension · size,).
 
     Returns:
-        Distinct components of C̄; B row by row, (dimension · size,); the upper triangle of K.
+        The upper triangle of K.
     """
-    place, axes = positions(size), range(dimension)
-    rows = AXES[dimension]
-    other = 1.0 - share
-    difference = [a - b for a, b in zip(first, second, strict=True)]
-    swapped = {
-        place[i][j]: other * first[place[i][j]] + share * second[place[i][j]]
-        for i in range(STRAINS[dimension])
-        for j in range(i, STRAINS[dimension])
-    }
-    # K = Hᵀ (f2 C1 + f1 C2) H, and D H
-    stiff = {
-        (i, e): _dot((swapped[place[i][rows[e][b]]], normal[b]) for b in axes)
-        for i in range(STRAINS[dimension])
-        for e in axes
-    }
-    acoustic = {
-        (a, e): _dot((stiff[rows[a][b], e], normal[b]) for b in axes)
-        for a in axes
-        for e in range(a, dimension)
-    }
-    coupling = [
-        [_dot((difference[place[i][rows[a][b]]], normal[b]) for b in axes) for a in axes]
-        for i in range(size)
-    ]
-    jump = _minus_solve(dimension, acoustic, coupling)
-    product = share * other
-    mixture = [b + share * d for b, d in zip(second, difference, strict=True)]
+    place, axes, rows = positions(size), range(dimension), AXES[dimension]
+    # H has one entry, n_b, in row (a, b) of column a.
+    entries = [[(a, b) for a in axes for b in axes if rows[a][b] == i] for i in range(size)]
+    products = {(b, c): normal[b] * normal[c] for b in axes for c in range(b, dimension)}
+    acoustic: dict[tuple[int, int], Any] = {}
+    coupling: list[dict[int, Any]] = [{} for _ in range(size)]
     for i in range(size):
         for j in range(i, size):
-            relaxed = _dot((coupling[i][a], jump[a][j]) for a in axes)
-            mixture[place[i][j]] = mixture[place[i][j]] + product * relaxed
-    return mixture, [value for row in jump for value in row], list(acoustic.values())
+            a, b = first[place[i][j]], second[place[i][j]]
+            difference = a - b
+            result[place[i][j]] = b + share * difference
+            for row, column in _both(i, j):
+                for axis, along in entries[column]:
+                    _add(coupling[row], axis, difference * normal[along])
+            swapped = a - share * difference
+            # K = Hᵀ (f2 C1 + f1 C2) H
+            for row, column in _both(i, j):
+                for e, b in entries[row]:
+                    for m, c in entries[column]:
+                        if e <= m:
+                            _add(acoustic, (e, m), swapped * products[min(b, c), max(b, c)])
+    inverse, lower = _factors(dimension, acoustic)
+    product = share * (1.0 - share)
+    columns: dict[int, list[Any]] = {}
+    for i in reversed(range(size)):
+        columns[i] = _minus_solve(inverse, lower, [coupling[i][axis] for axis in axes])
+        for axis in axes:
+            jump[axis * size + i] = columns[i][axis]
+        scaled = [product * coupling[i][axis] for axis in axes]
+        for j in range(i, size):
+            value = result[place[i][j]]
+            for axis in axes:
+                value = value + scaled[axis] * columns[j][axis]
+            result[place[i][j]] = value
+    return [acoustic[a, e] for a in axes for e in range(a, dimension)]
 
 
 def adjoint(
@@ -186,31 +201,43 @@ def adjoint(
     return share_gradient, normal_gradient, first_x, second_x
 
 
-def _minus_solve(
-    dimension: int, matrix: dict[tuple[int, int], Any], right: list[list[Any]]
-) -> list[list[Any]]:
-    """-K⁻¹ Rᵀ, (dimension, rows of R), by the factors L D Lᵀ of K (no square roots, stable)."""
-    k = dict(matrix)
-    axes = range(dimension)
-    inverse, lower = {}, {}
-    for i in axes:
-        inverse[i] = 1.0 / k[i, i]
+def _factors(
+    dimension: int, matrix: dict[tuple[int, int], Any]
+) -> tuple[list[Any], dict[tuple[int, int], Any]]:
+    """D⁻¹ and L of K = L D Lᵀ: no square roots, stable for positive definite K."""
+    k, inverse, lower = dict(matrix), [], {}
+    for i in range(dimension):
+        inverse.append(1.0 / k[i, i])
         for j in range(i + 1, dimension):
             lower[j, i] = k[i, j] * inverse[i]
             for m in range(j, dimension):
                 k[j, m] = k[j, m] - lower[j, i] * k[i, m]
-    columns = []
-    for row in right:
-        value = list(row)
-        for i in axes:
-            for j in range(i + 1, dimension):
-                value[j] = value[j] - lower[j, i] * value[i]
-        value = [-(value[i] * inverse[i]) for i in axes]
-        for i in reversed(axes):
-            for j in range(i + 1, dimension):
-                value[i] = value[i] - lower[j, i] * value[j]
-        columns.append(value)
-    return [[column[a] for column in columns] for a in axes]
+    return inverse, lower
+
+
+def _minus_solve(
+    inverse: list[Any], lower: dict[tuple[int, int], Any], right: list[Any]
+) -> list[Any]:
+    """-K⁻¹ r."""
+    value, axes = list(right), range(len(right))
+    for i in axes:
+        for j in range(i + 1, len(right)):
+            value[j] = value[j] - lower[j, i] * value[i]
+    value = [-(value[i] * inverse[i]) for i in axes]
+    for i in reversed(axes):
+        for j in range(i + 1, len(right)):
+            value[i] = value[i] - lower[j, i] * value[j]
+    return value
+
+
+def _both(i: int, j: int) -> list[tuple[int, int]]:
+    """Where a component stands in its symmetric matrix."""
+    return [(i, j)] if i == j else [(i, j), (j, i)]
+
+
+def _add(sums: dict[Any, Any], key: Any, value: Any) -> None:
+    """Add to one of several sums."""
+    sums[key] = sums[key] + value if key in sums else value
 
 
 def _dot(pairs: Iterable[tuple[Any, Any]]) -> Any:

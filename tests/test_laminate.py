@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from dmn_fem._laminate import adjoint, laminate
 from dmn_fem.network import jump_operator
 from dmn_fem.network import laminate as laminate_of_matrices
 from dmn_fem.notation import SQRT2, Array
-from dmn_fem.training._laminate import adjoint, laminate
 
 
 def random_pair(size: int, seed: int) -> tuple[Array, Array]:
@@ -30,7 +30,8 @@ def test_equals_the_formula_of_the_network(dimension: int) -> None:
     scale = np.array([1.0 if row < dimension or row == 2 else SQRT2 for row in order])
     pick = np.ix_(order, order)
     parts = [distinct(each[pick] / np.outer(scale, scale)) for each in (first, second, expected)]
-    found, _, _ = laminate(dimension, size, parts[0], parts[1], 0.3, list(normal[:dimension]))
+    found, jump = [0.0] * len(parts[0]), [0.0] * dimension * size
+    laminate(dimension, size, parts[0], parts[1], 0.3, list(normal[:dimension]), found, jump)
     np.testing.assert_allclose(found, parts[2], rtol=1e-12, atol=1e-12)
 
 
@@ -42,21 +43,19 @@ def test_adjoint_equals_differences(dimension: int, size: int) -> None:
     weight = rng.normal(size=(size, size))
     weight += weight.T
     where = np.triu_indices(size)
+    result, jump = np.empty(len(where[0])), np.empty(dimension * size)
 
     def loss(values: Array) -> float:
         c1, c2 = np.split(values[1 + dimension :], 2)
-        result, _, _ = laminate(
-            dimension, size, list(c1), list(c2), values[0], list(values[1 : 1 + dimension])
-        )
+        laminate(dimension, size, c1, c2, values[0], values[1 : 1 + dimension], result, jump)
         full = np.zeros((size, size))
         full[where] = result
         return float((weight * (full + np.triu(full, 1).T)).sum())
 
     values = np.concatenate([[share], normal, distinct(first), distinct(second)])
-    _, jump, acoustic = laminate(
-        dimension, size, distinct(first), distinct(second), share, list(normal)
-    )
-    arguments = (dimension, size, distinct(first), distinct(second), share, list(normal), jump)
+    arguments = (dimension, size, distinct(first), distinct(second), share, list(normal))
+    acoustic = laminate(*arguments, result, jump)
+    arguments = (*arguments, jump)
     by_share, by_normal, one, two = adjoint(*arguments, acoustic, distinct(weight), True)
     twice = np.where(where[0] == where[1], 1.0, 2.0)
     found = np.concatenate([[by_share], by_normal, twice * one, twice * two])
