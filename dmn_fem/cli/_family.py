@@ -25,44 +25,47 @@ def save_family(
 ) -> None:
     """Write fitted networks, after those of a base, with what they were fitted to and how well."""
     budgets = [None if each.error_budget is None else each.error_budget.summary() for each in sets]
+    networks, points = [each.network for each in fits], values
+    if base is not None:
+        networks, points = [*base.networks, *networks], [*base.values.tolist(), *values]
+    order = sorted(range(len(points)), key=points.__getitem__)
+    networks, points = [networks[k] for k in order], [points[k] for k in order]
+    database = Database(networks, descriptors, points)
     own: dict[str, list[Any]] = {
         "errors": [
             {
-                "training": asdict(each.training),
-                "held_out": asdict(each.held_out),
-                "leave_one_out": None,
+                "training": asdict(fitted.training),
+                "held_out": asdict(fitted.held_out),
+                "leave_one_out": _left_out(database, points.index(value), data),
             }
-            for each in fits
+            for value, fitted, data in zip(values, fits, sets, strict=True)
         ],
         "learning_curves": [each.learning_curve for each in fits],
         "error_budgets": budgets,
         "samples": [each.recipe for each in sets],
     }
-    networks = [each.network for each in fits]
-    provenance: dict[str, Any] = dict(own)
-    if base is not None:
-        networks = [*base.networks, *networks]
-        values = [*base.values.tolist(), *values]
-        unknown = [None] * len(base.networks)
-        provenance = dict(base.provenance) | {
-            name: [*base.provenance.get(name, unknown), *entries] for name, entries in own.items()
-        }
-    order = sorted(range(len(values)), key=values.__getitem__)
-    for name in own:
-        provenance[name] = [provenance[name][number] for number in order]
-    Database(
-        [networks[number] for number in order],
-        descriptors,
-        [values[number] for number in order],
-        provenance,
-    ).save(output)
-    new = values[len(values) - len(fits) :]
+    provenance: dict[str, Any] = {} if base is None else dict(base.provenance)
+    unknown = [None] * (len(networks) - len(fits))
+    for name, entries in own.items():
+        listed = [*provenance.get(name, unknown), *entries]
+        provenance[name] = [listed[k] for k in order]
+    Database(networks, descriptors, points, provenance).save(output)
     names = [
-        ", ".join(f"{each.name} {value:g}" for each, value in zip(descriptors, row, strict=True))
-        for row in new
+        ", ".join(f"{each.name} {number:g}" for each, number in zip(descriptors, row, strict=True))
+        for row in values
     ]
     _show_errors(names, fits, budgets)
     console.print(f"wrote {output}")
+
+
+def _left_out(database: Database, number: int, data: "TrainingSet") -> dict[str, float] | None:
+    """Errors of what the others give where a network stands, None if nothing stands in."""
+    from dmn_fem.training import Samples, evaluate
+
+    samples, network = Samples.of(data), database.left_out(number)
+    if network is None:
+        return None
+    return asdict(evaluate(network.with_phase_fraction(samples.phase_fraction), samples).stiffness)
 
 
 def _show_errors(
