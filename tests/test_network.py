@@ -140,7 +140,7 @@ def rotation_of(rng, dimension):
 @pytest.mark.parametrize("oriented", [False, True])
 @pytest.mark.parametrize("dimension", [2, 3])
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_the_rotated_network_has_the_rotated_stiffness(seed, dimension, oriented):
     """Isotropic phases without leaf orientations, phases of any kind with them."""
     rng = np.random.default_rng(seed)

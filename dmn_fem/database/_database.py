@@ -145,7 +145,7 @@ class Database:
 
     def left_out(self, number: int) -> Network | None:
         """The network that the others give where one stands; None at a vertex of their hull."""
-        mixture = self._space.left_out(number)
+        mixture = self._space.left_out[number]
         return None if mixture is None else self._mixed(mixture)
 
     def estimated_error(self, *, orientation: ArrayLike | None = None, **values: float) -> float:
@@ -154,15 +154,20 @@ class Database:
         It is made of the errors in stiffness, means over samples, that ``provenance["errors"]``
         holds for every network k: e_k on held-out samples, and l_k the leave-one-out error, of the
         network that the others give in its place. The error of a linear interpolation grows with
-        the spread of its nodes, q(x) = Σ w_k |x_k - x|² with descriptors scaled to the unit box
-        (in one dimension w (1 - w) h²), so that l_k over the spread q_k of what stood in for k
-        tells how curved the family is:
+        the spread of its nodes, q(x) = Σ_d c_d Σ_k w_k (x_kd - x_d)²; in one dimension that is
+        c w (1 - w) h². The curvatures c_d along the descriptors follow from l_k ≈ q_k by least
+        squares over all networks, q_k being the spread of what stood in for k, and l_k / q_k tells
+        how much more than that the family is curved around k:
 
             e(x) = Σ w_k e_k + q(x) Σ w_k l_k / q_k
 
         On equal spacing in one dimension the second term is a quarter of l_k halfway. A network
         without l_k, at a vertex of the hull, takes the largest l_k / q_k of its simplex (if there
         is none, of the database).
+
+        The estimate supposes that cells change smoothly with the descriptors. Measured for discs in
+        2D over the volume fraction, the true error is 0.7 to 1.4 times the estimated one where the
+        discs of all cells have the same places, and up to 3 times where they have others.
 
         Args:
             orientation: As in `at`.

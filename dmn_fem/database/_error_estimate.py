@@ -3,10 +3,13 @@
 from typing import Any
 
 import numpy as np
+from scipy.optimize import nnls
 
 from dmn_fem.database._errors import DatabaseError
-from dmn_fem.database._space import DescriptorSpace, Mixture
+from dmn_fem.database._space import ROUND_OFF, DescriptorSpace, Mixture
 from dmn_fem.notation import Array
+
+_LEAST = 0.01  # curvature along a descriptor over the largest one: errors scatter
 
 
 def estimate(space: DescriptorSpace, mixture: Mixture, errors: Any) -> float:
@@ -24,29 +27,38 @@ def estimate(space: DescriptorSpace, mixture: Mixture, errors: Any) -> float:
         raise DatabaseError("this database does not hold the errors of its networks: no estimate")
     try:
         held_out = np.array([each["held_out"]["stiffness"]["mean"] for each in errors], dtype=float)
-        if len(mixture.members) == 1:
-            return float(held_out[mixture.members[0]])
-        curvature = _curvature(space, errors)
-    except (KeyError, TypeError):
+        left_out = [(each.get("leave_one_out") or {}).get("mean") for each in errors]
+    except (AttributeError, KeyError, TypeError):
         raise DatabaseError(
             "the errors of this database's networks are not of the kind that an estimate takes"
         ) from None
-    if np.isnan(curvature).all():
+    at_networks = float(mixture.weights @ held_out[mixture.members])
+    if len(mixture.members) == 1:
+        return at_networks
+    stand_ins = {
+        number: (found, error)
+        for number, error in enumerate(left_out)
+        if error is not None and (found := space.left_out[number]) is not None
+    }
+    if not stand_ins:
         raise DatabaseError("this database holds no leave-one-out errors: no estimate")
-    ours = curvature[mixture.members]
-    largest = np.nanmax(curvature if np.isnan(ours).all() else ours)
+    spreads = np.array([found.spread for found, _ in stand_ins.values()])
+    found_errors = np.array([error for _, error in stand_ins.values()])
+    curvature = _curvature(spreads, found_errors)
+    relative = np.full(len(errors), np.nan)
+    relative[list(stand_ins)] = found_errors / (spreads @ curvature)
+    ours = relative[mixture.members]
+    largest = np.nanmax(relative if np.isnan(ours).all() else ours)
     ours = np.where(np.isnan(ours), largest, ours)
-    return float(
-        mixture.weights @ held_out[mixture.members] + mixture.spread * (mixture.weights @ ours)
-    )
+    return at_networks + float(mixture.spread @ curvature * (mixture.weights @ ours))
 
 
-def _curvature(space: DescriptorSpace, errors: list[Any]) -> Array:
-    """Leave-one-out error over the spread of what stood in, (K,), NaN where there is none."""
-    curvature = np.full(len(errors), np.nan)
-    for number, each in enumerate(errors):
-        left_out = each.get("leave_one_out")
-        stand_in = space.left_out(number) if left_out else None
-        if left_out and stand_in:
-            curvature[number] = left_out["mean"] / stand_in.spread
-    return curvature
+def _curvature(spreads: Array, errors: Array) -> Array:
+    """How curved the networks are over each descriptor, (D,), least squares over all errors.
+
+    A descriptor along which nothing was left out counts as the most curved one.
+    """
+    curvature, _ = nnls(spreads, errors)
+    largest = curvature.max() or 1.0
+    known = spreads.max(axis=0) > ROUND_OFF
+    return np.where(known, np.maximum(curvature, _LEAST * largest), largest)

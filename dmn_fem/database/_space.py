@@ -7,6 +7,7 @@ continuous between them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +40,14 @@ class Mixture:
         members: Numbers of the networks, (n,).
         weights: Barycentric weights, (n,), none of them zero, of sum one; there are negative ones
             only outside the hull.
-        spread: Σ w_k |x_k - x|² over the members with descriptors scaled to the unit box, which the
-            error of a linear interpolation grows with.
+        spread: Σ w_k (x_k - x)² over the members, (D,), with descriptors scaled to the unit box,
+            which the error of a linear interpolation grows with.
         distance: From the hull of all networks, scaled likewise; zero inside.
     """
 
     members: NDArray[np.int64]
     weights: Array
-    spread: float
+    spread: Array
     distance: float
 
 
@@ -123,7 +124,7 @@ class DescriptorSpace:
                 point is not finite.
         """
         if len(self.points) == 1 and np.array_equal(point, self.points[0]):
-            return Mixture(np.zeros(1, dtype=np.int64), np.ones(1), 0.0, 0.0)
+            return Mixture(np.zeros(1, dtype=np.int64), np.ones(1), np.zeros(point.size), 0.0)
         if len(self.points) == 1 or not np.isfinite(point).all():
             raise DatabaseError(self.outside(point))
         scaled = (point - self._low) / self._width
@@ -137,11 +138,15 @@ class DescriptorSpace:
         kept = np.abs(weights[number]) > ROUND_OFF
         members, shares = self._simplices[number][kept], weights[number][kept]
         shares = shares / shares.sum()
-        spread = float(shares @ ((self._scaled[members] - scaled) ** 2).sum(axis=1))
+        spread = shares @ (self._scaled[members] - scaled) ** 2
         return Mixture(members, shares, spread, distance)
 
-    def left_out(self, number: int) -> Mixture | None:
-        """What answers where a network stands if it is not there; None at a vertex of the hull."""
+    @cached_property
+    def left_out(self) -> tuple[Mixture | None, ...]:
+        """What answers where each network stands if it is not there; None at hull vertices."""
+        return tuple(self._left_out(number) for number in range(len(self.points)))
+
+    def _left_out(self, number: int) -> Mixture | None:
         others = np.delete(np.arange(len(self.points)), number)
         if others.size == 0:
             return None

@@ -52,17 +52,18 @@ def test_halfway_on_equal_spacing_it_adds_a_quarter_of_the_left_out_error() -> N
 def test_it_is_the_error_of_linear_interpolation_of_a_paraboloid(
     levels: list[list[float]], names: str
 ) -> None:
-    """What is estimated from leave-one-out errors of |x|² is the error everywhere."""
+    """What is estimated from leave-one-out errors of Σ c_d x_d² is the error everywhere."""
     points = np.stack([axis.ravel() for axis in np.meshgrid(*levels)], axis=1)
     points = points[np.lexsort(points.T[::-1])]
     database = make_space(points, names)
 
     def paraboloid(point: np.ndarray) -> float:
-        return float((((point - points.min(axis=0)) / np.ptp(points, axis=0)) ** 2).sum())
+        scaled = (point - points.min(axis=0)) / np.ptp(points, axis=0)
+        return float(np.array([1.0, 0.1, 4.0])[: scaled.size] @ scaled**2)
 
     errors = []
     for number, point in enumerate(points):
-        stands_in = database._space.left_out(number)
+        stands_in = database._space.left_out[number]
         left_out = None
         if stands_in is not None:
             members = stands_in.members
@@ -84,6 +85,16 @@ def test_a_simplex_without_left_out_errors_takes_the_largest_of_the_database() -
     errors = [entry(0.001, None)] * 4 + [entry(0.001, 0.03)]
     database = with_errors(make_space(points, "a b"), errors)
     assert database.estimated_error(a=0.3, b=0.3) > 0.001
+
+
+def test_a_descriptor_along_which_nothing_is_left_out_counts_as_the_most_curved() -> None:
+    points = np.array([[a, b] for a in (0.0, 0.5, 1.0) for b in (0.0, 1.0)])
+    errors = [entry(0.0, 0.04 if a == 0.5 else None) for a, _ in points]
+    database = with_errors(make_space(points, "a b"), errors)
+    halfway = [
+        database.estimated_error(**at) for at in ({"a": 0.25, "b": 0.0}, {"a": 0.5, "b": 0.5})
+    ]
+    np.testing.assert_allclose(halfway, [0.01, 0.04], rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_databases import (
     FRACTIONS,
@@ -37,6 +37,7 @@ def test_interpolation_is_exact_at_the_nodes_and_continuous(dimension: int, orie
     assert steps[-1] < 1e-3 * steps[0]
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 0.4))
 def test_phase_fractions_are_exact_between_nodes(value: float) -> None:
     network = make_database().at(volume_fraction=value)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -10,6 +10,7 @@ from dmn_fem.database import DatabaseError
 from dmn_fem.database._principal_frame import principal_orientation
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_frame_and_eigenvalues_give_the_tensor(seed: int) -> None:
     rng = np.random.default_rng(seed)
