@@ -153,7 +153,9 @@ def check_one_line(path: Path, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
+)
 @given(data=st.data())
 def test_truncated_file_is_refused(path: Path, data: st.DataObject) -> None:
     content = path.read_bytes()
@@ -162,7 +164,9 @@ def test_truncated_file_is_refused(path: Path, data: st.DataObject) -> None:
     check_one_line(broken, "not a complete safetensors file")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400, deadline=None
+)
 @given(data=st.data())
 def test_corrupted_file_gives_nothing_but_the_one_error(path: Path, data: st.DataObject) -> None:
     content = bytearray(path.read_bytes())
