@@ -14,8 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from dmn_fem.database import Database
-from dmn_fem.homogenization import draw_phase_stiffness, homogenize
-from dmn_fem.microstructure import read_cell
+from dmn_fem.homogenization import DataRecipe, draw_phase_stiffness, homogenize
 
 FRESH_SEED = 20_000
 
@@ -28,13 +27,13 @@ def main() -> None:
     arguments = parser.parse_args()
     database = Database.load(arguments.database)
     recipe = database.provenance["recipe"]
-    cell = read_cell(recipe["microstructure"])
+    cells = DataRecipe.model_validate(recipe)
     nodes = database.values[:, 0]
     fractions = np.sort(np.concatenate([nodes, 0.5 * (nodes[1:] + nodes[:-1])])).round(6)
     draws = draw_phase_stiffness(database.dimension, 2, arguments.samples, FRESH_SEED)
     table = Table("volume fraction", "", "mean", "95 %", "maximum")
     for fraction in track(fractions, console=Console(stderr=True)):
-        image = cell.image(fraction)
+        image = cells.cell(volume_fraction=fraction).image()
         network = database.at(volume_fraction=fraction)
         errors = []
         for phases in draws:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dmn_fem.database import Database
-from dmn_fem.homogenization import UnitCellLaw
+from dmn_fem.homogenization import DataRecipe, UnitCellLaw
 from dmn_fem.laws import (
     J2Plasticity,
     Law,
@@ -26,7 +26,6 @@ from dmn_fem.laws import (
     PhaseLaw,
     VoceHardening,
 )
-from dmn_fem.microstructure import read_cell
 from dmn_fem.notation import Array
 from dmn_fem.online import LoadPath, NetworkLaw, Response, drive
 
@@ -79,15 +78,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     arguments = parser.parse_args()
     database = Database.load(arguments.database)
-    cell = read_cell(database.provenance["recipe"]["microstructure"])
-    grids = arguments.grids or [cell.grid]
+    recipe = DataRecipe.model_validate(database.provenance["recipe"])
+    grids = arguments.grids or [recipe.members[0].cell.grid]
     rows = []
     cases = product(arguments.fractions, MATERIALS.items(), DIRECTIONS.items(), grids)
     print("fraction  phases                    path       grid  max %  mean %  DNS s / DMN s")
     for fraction, (material, laws), (name, direction), grid in cases:
         path = load_path(direction)
         dmn = NetworkLaw(database.at(volume_fraction=fraction), laws)
-        image = cell.model_copy(update={"grid": grid}).image(fraction)
+        image = recipe.cell(volume_fraction=fraction).model_copy(update={"grid": grid}).image()
         timed(dmn, path)  # compiles
         ours, our_time = timed(dmn, path)
         theirs, their_time = timed(UnitCellLaw(image, laws), path)

@@ -36,9 +36,8 @@ from dmn_fem.fem import (
     reaction_force,
     read_mesh,
 )
-from dmn_fem.homogenization import UnitCellLaw
+from dmn_fem.homogenization import DataRecipe, UnitCellLaw
 from dmn_fem.laws import Law, PhaseLaw, State, Status, read_phases
-from dmn_fem.microstructure import read_cell
 from dmn_fem.online import NetworkLaw, material_law
 
 # DOLFINx comes after dmn_fem.fem, which prepares it.
@@ -103,9 +102,10 @@ def constitutive_law(
         # By default the cell is the one, voxel by voxel, that the database was trained on.
         if "recipe" not in composite.provenance:
             raise ValueError(f"{database} does not tell its microstructure; true FE² needs it")
-        cell = read_cell(composite.provenance["recipe"]["microstructure"])
+        recipe = DataRecipe.model_validate(composite.provenance["recipe"])
+        cell = recipe.cell(volume_fraction=volume_fraction)
         cell = cell.model_copy(update={"grid": grid or cell.grid})
-        return UnitCellLaw(cell.image(volume_fraction), phases)
+        return UnitCellLaw(recipe.image(cell), phases)
     return NetworkLaw(composite.at(volume_fraction=volume_fraction), phases)
 
 

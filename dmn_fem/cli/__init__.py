@@ -10,14 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from dmn_fem import __version__
+from dmn_fem.cli._build import build
 from dmn_fem.cli._console import WorkFailed
 from dmn_fem.cli._data import sample_data, samples_info
 from dmn_fem.cli._database import info, plot, stiffness
 from dmn_fem.cli._homogenize import homogenize_image
 from dmn_fem.cli._images import describe_image, export_image, import_image
+from dmn_fem.cli._maps import map_database, report_database
 from dmn_fem.cli._microstructure import microstructure_app
 from dmn_fem.cli._online import point
-from dmn_fem.cli._training import build, train, transfer
+from dmn_fem.cli._training import train, transfer
 
 __all__ = ["app", "main"]
 
@@ -39,6 +41,8 @@ app.add_typer(database_app, name="database")
 database_app.command()(info)
 database_app.command()(stiffness)
 database_app.command()(plot)
+database_app.command("map")(map_database)
+database_app.command("report")(report_database)
 samples_app = typer.Typer(help="Look into a training set.")
 app.add_typer(samples_app, name="samples")
 samples_app.command("info")(samples_info)

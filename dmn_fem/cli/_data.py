@@ -75,7 +75,8 @@ def sample_data(
             if directory is not None:
                 recipe = DataRecipe.load(source)
                 made = sample_family(recipe, directory, workers, report)
-                sets = dict(zip(recipe.files(directory).values(), made, strict=True))
+                files = [recipe.set_file(each, directory) for each in recipe.members]
+                sets = dict(zip(files, made, strict=True))
             elif output is not None:
                 image = PhaseImage.load(source)
                 sets = {

@@ -14,7 +14,7 @@ from dmn_fem.homogenization._full_field import LinearSolution, SpectralGrid, sol
 from dmn_fem.homogenization._local_fields import LOCAL_FORMATS, LocalFields
 from dmn_fem.homogenization._mixing import Mixing
 from dmn_fem.homogenization._orientation import orientation_average
-from dmn_fem.homogenization._recipe import DataRecipe, sample_family
+from dmn_fem.homogenization._recipe import DataRecipe, Member, sample_family
 from dmn_fem.homogenization._sampling import sample
 from dmn_fem.homogenization._thermal import EffectiveThermoelasticity, thermoelastic
 from dmn_fem.homogenization._training_set import TrainingSet
@@ -47,6 +47,7 @@ __all__ = [
     "Inclusion",
     "LinearSolution",
     "LocalFields",
+    "Member",
     "Mixing",
     "Moduli",
     "ScalarGrid",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dmn_fem.homogenization._mixing import Mixing, jumps, parts
+from dmn_fem.homogenization._mixing import Mixing, jumps, parts, straight_axis
 from dmn_fem.laws import PhaseLaw, initial_stiffness
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import Array, strain_size
@@ -72,7 +72,8 @@ class CutParts:
             self._second[group, 0] = cut.share[part.members]
             self._weight[group] = part.weight
             pair[0, group], pair[1, group] = part.first, part.second
-            basis = jumps(part.rule, cut.normal[part.members], strain_size(image.dimension))
+            normal = cut.normal[part.members]
+            basis = jumps(part.rule, normal, strain_size(image.dimension), straight_axis(image))
             self._groups.append((group, basis))
         self._first = 1.0 - self._second
         self._whole = np.setdiff1d(np.arange(phases.size), self.voxel)

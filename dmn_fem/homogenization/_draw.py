@@ -12,22 +12,30 @@ from numpy.typing import NDArray
 
 from dmn_fem.notation import Array
 
+VOID = 1e-6
+"""Stiffness that stands for a void, of the largest of the matrix: networks need a positive one."""
+
 _PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
-def draw_phase_stiffness(dimension: int, phases: int, count: int, seed: int) -> Array:
+def draw_phase_stiffness(
+    dimension: int, phases: int, count: int, seed: int, void: int | None = None
+) -> Array:
     """Random orthotropic stiffnesses, aligned with the axes, of every phase in every sample.
 
     The first phase sets the scale, all others are up to 1000 times stiffer or softer (log-uniform)
     and all have Young moduli in ratios to 10 (2D) or 100 (3D). The first samples do not depend on
-    how many are drawn. Poisson ratios are Liu's: ν_ij/√(E_j/E_i) is uniform, with the compliance
-    -ν_ij/E_j, which makes every draw positive definite.
+    how many are drawn, nor those of other phases on which one is void. Poisson ratios are Liu's:
+    ν_ij/√(E_j/E_i) is uniform, with the compliance -ν_ij/E_j, which makes every draw positive
+    definite.
 
     Args:
         dimension: 2 (in plane: 11, 22, √2·12) or 3.
         phases: Number of phases P.
         count: Number of samples.
         seed: Of the random numbers.
+        void: Number of the phase that is void, if one is: it has a millionth of the stiffness of
+            the first other phase, isotropic and with a Poisson ratio of zero.
 
     Returns:
         Mandel stiffnesses, (count, P, s, s) with s = 3 or 6.
@@ -39,6 +47,8 @@ def draw_phase_stiffness(dimension: int, phases: int, count: int, seed: int) -> 
         raise ValueError(f"dimension is {dimension}; it must be 2 or 3")
     if phases < 1 or count < 1:
         raise ValueError(f"{phases} phases and {count} samples; there must be at least one of each")
+    if void is not None and not (0 <= void < phases and phases > 1):
+        raise ValueError(f"void is {void}; it must be one of {phases} phases, and not the only one")
     uniform = np.random.default_rng(seed).random((count, phases, 4 if dimension == 2 else 10))
     young, poisson, shear = (_draw_2d if dimension == 2 else _draw_3d)(uniform)
     pairs = _PAIRS[: 1 if dimension == 2 else 3]
@@ -52,7 +62,11 @@ def draw_phase_stiffness(dimension: int, phases: int, count: int, seed: int) -> 
         shear_component = dimension + position
         compliance[..., shear_component, shear_component] = 0.5 / (shear[..., position] * mean)
     stiffness = np.linalg.inv(compliance)
-    return 0.5 * (stiffness + np.swapaxes(stiffness, -1, -2))
+    stiffness = 0.5 * (stiffness + np.swapaxes(stiffness, -1, -2))
+    if void is not None:
+        largest = np.linalg.eigvalsh(stiffness[:, 1 if void == 0 else 0])[:, -1]
+        stiffness[:, void] = VOID * largest[:, None, None] * np.eye(size)
+    return stiffness
 
 
 def _draw_2d(uniform: Array) -> tuple[Array, Array, Array]:

@@ -95,7 +95,7 @@ def mixture(
     return {Mixing.LAMINATE: 1.0 - part, rule: part}
 
 
-def jumps(rule: Mixing, normal: Array, size: int) -> Array:
+def jumps(rule: Mixing, normal: Array, size: int, straight: int | None = None) -> Array:
     """Basis of the jumps of strain (or gradient) that a rule allows, (m, size, k).
 
     Args:
@@ -103,19 +103,32 @@ def jumps(rule: Mixing, normal: Array, size: int) -> Array:
         normal: Unit normals, (m, dimension).
         size: Of a strain: 6; in 2D 3 (in plane) or 4 (the 33 component does not jump); or of a
             gradient: the dimension.
+        straight: Axis along which the phases go straight through, see `straight_axis`: the strain
+            (or gradient) along it is the same in all of them.
     """
     count, dimension = normal.shape
     if rule == Mixing.VOIGT:
         return np.zeros((count, size, 0))
-    if size == dimension:
-        return (
-            normal[..., None] if rule == Mixing.LAMINATE else np.tile(np.eye(size), (count, 1, 1))
-        )
-    rows = np.arange(size) if size != 3 else np.array(IN_PLANE)
     if rule == Mixing.LAMINATE:
+        if size == dimension:
+            return normal[..., None]
+        rows = np.arange(size) if size != 3 else np.array(IN_PLANE)
         return np.ascontiguousarray(jump_operator(normal, dimension)[:, rows])
-    basis = np.eye(2 * dimension)[rows]
-    return np.tile(basis[:, IN_PLANE] if dimension == 2 else basis, (count, 1, 1))
+    free = np.eye(size)
+    if size == 4:
+        free = free[:, IN_PLANE]
+    if straight is not None:
+        free = np.delete(free, straight, axis=1)
+    return np.tile(free, (count, 1, 1))
+
+
+def straight_axis(image: PhaseImage) -> int | None:
+    """The axis along which a 3D image, and only along it, is one voxel long; None without one.
+
+    Nothing varies along it, as in unidirectional fibres, which go straight through.
+    """
+    axes = [axis for axis, length in enumerate(image.shape) if length == 1]
+    return axes[0] if image.dimension == 3 and len(axes) == 1 else None
 
 
 class Part(NamedTuple):
@@ -195,6 +208,7 @@ def voxel_stiffness(
     if cut is None:
         return phase_stiffness, index
     count, size = len(phase_stiffness), phase_stiffness.shape[-1]
+    straight = straight_axis(image)
     index[cut.voxel] = count + np.arange(cut.voxel.size, dtype=np.int32)
     table = np.zeros((count + cut.voxel.size, size, size))
     table[:count] = phase_stiffness
@@ -207,6 +221,6 @@ def voxel_stiffness(
                 phase_stiffness[part.first],
                 phase_stiffness[part.second],
                 1.0 - cut.share[chunk],
-                jumps(part.rule, cut.normal[chunk], size),
+                jumps(part.rule, cut.normal[chunk], size, straight),
             )
     return table, index

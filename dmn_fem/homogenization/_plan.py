@@ -45,6 +45,7 @@ class SetPlan:
         variants: Makes the other images of the error budget, by name.
         microstructure: How the image was generated, as JSON knows it; None for an image from
             elsewhere.
+        void: Name of the phase that is void, if one is.
 
     Raises:
         ValueError: If the tolerance is out of range.
@@ -59,6 +60,7 @@ class SetPlan:
     budget: BudgetSettings
     variants: Mapping[str, Callable[[], PhaseImage]]
     microstructure: dict[str, Any] | None = None
+    void: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:
@@ -67,9 +69,9 @@ class SetPlan:
     @cached_property
     def phase_stiffness(self) -> Array:
         """Of every sample, (n, P, S, S)."""
-        return draw_phase_stiffness(
-            self.image.dimension, len(self.image.names), self.count, self.seed
-        )
+        names = self.image.names
+        void = None if self.void is None else names.index(self.void)
+        return draw_phase_stiffness(self.image.dimension, len(names), self.count, self.seed, void)
 
     @cached_property
     def budget_keys(self) -> dict[str, list[Key]]:
@@ -98,6 +100,7 @@ class SetPlan:
             "tolerance": float(self.tolerance),
             "solver": SOLVER,
             "phases": list(self.image.names),
+            "void": self.void,
             "microstructure": self.microstructure,
             "phase_image": self.image.digest,
             "grid": list(self.image.shape),

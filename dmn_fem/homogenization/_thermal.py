@@ -25,7 +25,13 @@ from dmn_fem.homogenization._elastic import (
 )
 from dmn_fem.homogenization._full_field import SpectralGrid
 from dmn_fem.homogenization._kernels import dot
-from dmn_fem.homogenization._mixing import Mixing, jumps, parts, voxel_stiffness
+from dmn_fem.homogenization._mixing import (
+    Mixing,
+    jumps,
+    parts,
+    straight_axis,
+    voxel_stiffness,
+)
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import Array, strain_size
 
@@ -122,7 +128,7 @@ def _voxel_stress(
             continue  # two voids
         share = 1.0 - cut.share[part.members][:, None]
         jump = phase_stress[part.first] - phase_stress[part.second]
-        operator = jumps(part.rule, cut.normal[part.members], size)
+        operator = jumps(part.rule, cut.normal[part.members], size, straight_axis(image))
         transposed = np.swapaxes(operator, 1, 2)
         mixed = share[..., None] * second + (1.0 - share)[..., None] * first
         amplitude = np.linalg.solve(transposed @ mixed @ operator, (transposed @ jump)[..., None])

@@ -4,6 +4,7 @@ from dmn_fem.microstructure._cell import (
     Cell,
     FibreCell,
     LayerCell,
+    MixedParticleCell,
     ParticleCell,
     RandomFieldCell,
     WeaveCell,
@@ -19,10 +20,12 @@ from dmn_fem.microstructure._descriptors import (
     specific_surface,
     two_point_correlation,
 )
+from dmn_fem.microstructure._extrusion import extrude
 from dmn_fem.microstructure._fibres import Fibres, fibres
 from dmn_fem.microstructure._image import PhaseImage
 from dmn_fem.microstructure._interface import CutVoxels
 from dmn_fem.microstructure._layers import layers
+from dmn_fem.microstructure._mixture import MixedParticles, of_two_kinds
 from dmn_fem.microstructure._particles import Particles, discs, spheres
 from dmn_fem.microstructure._pictures import from_labels, mirror, otsu, segment, stitch
 from dmn_fem.microstructure._polycrystal import Polycrystal, laguerre, voronoi
@@ -36,6 +39,8 @@ __all__ = [
     "FibreCell",
     "Fibres",
     "LayerCell",
+    "MixedParticleCell",
+    "MixedParticles",
     "ParticleCell",
     "Particles",
     "PhaseDescription",
@@ -47,6 +52,7 @@ __all__ = [
     "WeaveCell",
     "describe",
     "discs",
+    "extrude",
     "fibres",
     "from_labels",
     "laguerre",
@@ -54,6 +60,7 @@ __all__ = [
     "lineal_path",
     "mirror",
     "normal_tensor",
+    "of_two_kinds",
     "orientation_tensor",
     "otsu",
     "radial_average",

@@ -9,7 +9,7 @@ References:
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -84,12 +84,14 @@ def fibres(
     aspect_ratio: float = 10.0,
     orientation: ArrayLike = (1 / 3, 1 / 3, 1 / 3),
     gap: float = 0.05,
+    placed_at: float | None = None,
 ) -> Fibres:
     """Straight short fibres in a periodic unit cube, without overlap.
 
     The same seed starts from the same fibres and grows along the same path at every volume
-    fraction, so cells at neighbouring fractions resemble each other. A fraction of 0.2 is reached
-    at aspect ratio 10 with the default gap, whatever the orientation.
+    fraction, so cells at neighbouring fractions resemble each other; if they are all placed at one
+    fraction, they differ in the size of their fibres alone. A fraction of 0.2 is reached at aspect
+    ratio 10 with the default gap, whatever the orientation.
 
     Args:
         volume_fraction: Share of the cube that the fibres fill.
@@ -99,10 +101,21 @@ def fibres(
         orientation: Second-order orientation tensor, (3, 3), or its diagonal, (3,); it is met to
             rounding. Directions follow the angular central Gaussian distribution.
         gap: Least distance between two surfaces, in diameters.
+        placed_at: Volume fraction up to which the fibres grow to find their places, where they then
+            shrink; that of the fibres themselves, if not given.
 
     Raises:
         ValueError: If arguments are out of range or the fibres do not fit.
     """
+    if placed_at is not None:
+        if not 0 < volume_fraction <= placed_at:
+            raise ValueError(
+                f"volume_fraction is {volume_fraction}; it must be positive and at most placed_at, "
+                f"{placed_at}"
+            )
+        placed = fibres(placed_at, count, seed, aspect_ratio, orientation, gap)
+        scale = (volume_fraction / placed_at) ** (1 / 3)
+        return replace(placed, length=scale * placed.length, diameter=scale * placed.diameter)
     if not 0 < volume_fraction < 1:
         raise ValueError(f"volume_fraction is {volume_fraction}; it must lie between 0 and 1")
     if count < 1:

@@ -3,23 +3,24 @@
 import hashlib
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dmn_fem.database import Database, Descriptor
-from dmn_fem.homogenization import DataRecipe, sample_family, start_processes
+from dmn_fem.homogenization import DataRecipe, TrainingSet, sample_family, start_processes
 from dmn_fem.network import Network
-from dmn_fem.training._fit import Fit
+from dmn_fem.notation import Array
+from dmn_fem.training._fit import Fit, fit
 from dmn_fem.training._samples import Samples
 from dmn_fem.training._settings import Progress, Settings
 from dmn_fem.training._starts import fit_best
-from dmn_fem.training._transfer import transfer_chain
+from dmn_fem.training._transfer import rescale
 
 StageProgress = Callable[[str, int, int], None]
 """Told what is being made, how much of it is done, and of how much."""
@@ -29,7 +30,7 @@ type Seed = Annotated[int, Field(ge=0)]
 
 
 class Training(BaseModel):
-    """Leaves, seeds of the starts at the first fraction, and L-BFGS iterations."""
+    """Leaves, seeds of the starts at the first member, and L-BFGS iterations."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,10 +41,11 @@ class Training(BaseModel):
 
 
 class Recipe(DataRecipe):
-    """A family of networks over the volume fraction.
+    """A family of networks over one descriptor or several.
 
-    The network of the first fraction is the best of several random starts; each further one is
-    trained from the one before. The last `samples.held_out` samples are not trained on.
+    The network of the first member, the root, is the best of several random starts; each further
+    one is trained from that of its nearest neighbour among those before, see `nearest_first`.
+    The last `samples.held_out` samples are not trained on.
     """
 
     dimension: Literal[2, 3]
@@ -53,9 +55,44 @@ class Recipe(DataRecipe):
     def _networks_fit_together(self) -> Self:
         if not 0 < self.samples.held_out < self.samples.count:
             raise ValueError("samples.held_out must be at least 1 and less than samples.count")
-        if len(self.phases) != 2:
-            raise ValueError("phases must have two names")
+        if self.network.leaves < len(self.phases):
+            raise ValueError(
+                f"network.leaves is {self.network.leaves}; each of the {len(self.phases)} phases "
+                "needs one"
+            )
         return self
+
+    @property
+    def values(self) -> Array:
+        """Descriptors of the members as numbers, (K, D)."""
+        return np.array([list(member.descriptors.values()) for member in self.members])
+
+
+def nearest_first(values: Array) -> list[tuple[int, int]]:
+    """The order of transfer: members, each with the one that its network starts from.
+
+    The tree grows from member 0 by the member that is nearest to one of it (Prim's algorithm),
+    every descriptor being measured in its own range. Over one descriptor it is a chain.
+
+    Args:
+        values: Descriptors of the members, (K, D).
+
+    Returns:
+        Pairs of a member and an earlier one, all members but the first.
+    """
+    span = np.ptp(values, axis=0)
+    points = values / np.where(span > 0, span, 1.0)
+    distance = np.linalg.norm(points[:, None] - points, axis=-1)
+    done, pairs = [0], []
+    left = list(range(1, len(values)))
+    while left:
+        between = distance[np.ix_(left, done)]
+        # Rounding must not decide between neighbours that are equally near.
+        row, column = np.argwhere(between <= between.min() + 1e-9)[0]
+        member = left.pop(row)
+        pairs.append((member, done[column]))
+        done.append(member)
+    return pairs
 
 
 def _silent(stage: str, done: int, count: int) -> None:
@@ -69,7 +106,7 @@ def build(
     processes: int = 1,
     progress: StageProgress = _silent,
 ) -> Database:
-    """Make a database: images, samples, the first network, the chain over the fractions, the file.
+    """Make a database: images, samples, the first network, the transfer to all others, the file.
 
     Every stage leaves a file in the directory and is not done again; a killed build goes on from
     them to the same networks, and a finished one is read. The database is ``NAME.safetensors``.
@@ -93,67 +130,40 @@ def build(
         if database.provenance.get("recipe") != plan.model_dump(mode="json"):
             raise ValueError(f"{path}: made from another recipe; delete it or build elsewhere")
         return database
-    files = plan.files(directory)
     with start_processes(processes) as workers:
         sets = sample_family(
             plan, directory, workers, lambda _, done, count: progress("samples", done, count)
         )
     targets = [Samples.of(each).split(plan.samples.held_out) for each in sets]
-    best, starts = _first(plan, targets[0], directory, processes, progress)
-
-    def report(each: Progress) -> None:
-        stage = f"network at {plan.volume_fractions[each.start + 1]:g}"
-        progress(stage, each.step, each.steps)
-
-    settings = Settings(iterations=plan.network.transfer_iterations)
-    chain = transfer_chain(
-        best.network, targets[1:], settings, directory=directory, progress=report
-    )
-    fits = [best, *chain]
-    provenance = {
-        "recipe": plan.model_dump(mode="json"),
-        "versions": _versions(),
-        "samples_sha256": {
-            f"{fraction:g}": hashlib.sha256(file.read_bytes()).hexdigest()
-            for fraction, file in files.items()
-        },
-        "error_budgets": {
-            f"{fraction:g}": each.error_budget and each.error_budget.summary()
-            for fraction, each in zip(files, sets, strict=True)
-        },
-        "start": plan.network.seeds[starts.index(best)],
-        "starts_held_out_error": [each.held_out.stiffness.mean for each in starts],
-        "errors": {
-            f"{fraction:g}": {"training": asdict(each.training), "held_out": asdict(each.held_out)}
-            for fraction, each in zip(files, fits, strict=True)
-        },
-    }
+    starts = _fit_root(plan, targets[0], directory, processes, progress)
+    best = min(starts, key=lambda each: each.held_out.stiffness.mean)
+    fits = _transfer(plan, best, targets, directory, progress)
     database = Database(
-        # The image has the fraction to half a voxel; what is asked for is the nominal one.
-        [
-            each.network.with_phase_fraction([1 - fraction, fraction])
-            for fraction, each in zip(files, fits, strict=True)
-        ],
-        [Descriptor("volume_fraction")],
-        [[fraction] for fraction in files],
-        provenance,
+        [each.network for each in fits],
+        [Descriptor(name) for name in plan.members[0].descriptors],
+        plan.values,
+        _provenance(plan, directory, sets, fits)
+        | {
+            "start": plan.network.seeds[starts.index(best)],
+            "starts_held_out_error": [each.held_out.stiffness.mean for each in starts],
+        },
     )
     database.save(path)
     return database
 
 
-def _first(
+def _fit_root(
     plan: Recipe,
     target: tuple[Samples, Samples],
     directory: Path,
     processes: int,
     progress: StageProgress,
-) -> tuple[Fit, list[Fit]]:
-    """The network of the first fraction, the best of random starts, and all of those."""
+) -> list[Fit]:
+    """Networks of the first member, from random starts."""
+    label = plan.members[0].label
 
     def report(each: Progress) -> None:
-        stage = f"network at {plan.volume_fractions[0]:g}, start {each.start + 1}"
-        progress(stage, each.step, each.steps)
+        progress(f"network at {label}, start {each.start + 1}", each.step, each.steps)
 
     starts = [
         Network.random(
@@ -166,9 +176,60 @@ def _first(
         for seed in plan.network.seeds
     ]
     settings = Settings(iterations=plan.network.iterations)
-    return fit_best(
+    _, fits = fit_best(
         starts, *target, settings, directory=directory, processes=processes, progress=report
     )
+    return fits
+
+
+def _transfer(
+    plan: Recipe,
+    root: Fit,
+    targets: Sequence[tuple[Samples, Samples]],
+    directory: Path,
+    progress: StageProgress,
+) -> list[Fit]:
+    """Networks of all members, each trained from that of a neighbour."""
+    settings = Settings(iterations=plan.network.transfer_iterations)
+    fits = {0: root}
+    for number, neighbour in nearest_first(plan.values):
+        label = plan.members[number].label
+
+        def report(each: Progress, stage: str = f"network at {label}") -> None:
+            progress(stage, each.step, each.steps)
+
+        training, held_out = targets[number]
+        fits[number] = fit(
+            rescale(fits[neighbour].network, training.phase_fraction),
+            training,
+            held_out,
+            settings,
+            checkpoint=directory / f"network_{label}.checkpoint",
+            progress=report,
+        )
+    return [fits[number] for number in range(len(targets))]
+
+
+def _provenance(
+    plan: Recipe, directory: Path, sets: Sequence[TrainingSet], fits: Sequence[Fit]
+) -> dict[str, Any]:
+    """What the networks were made from and how good they are, in the order of the networks."""
+    files = [plan.set_file(member, directory) for member in plan.members]
+    return {
+        "recipe": plan.model_dump(mode="json"),
+        "versions": _versions(),
+        "samples_sha256": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+        "error_budgets": [each.error_budget and each.error_budget.summary() for each in sets],
+        "errors": [
+            {
+                "training": asdict(each.training),
+                "held_out": asdict(each.held_out),
+                "leave_one_out": None,
+            }
+            for each in fits
+        ],
+        "learning_curves": [each.learning_curve for each in fits],
+    }
 
 
 def _versions() -> dict[str, str]:

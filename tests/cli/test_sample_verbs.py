@@ -17,7 +17,7 @@ RECIPE = """
 name = "tiny"
 dimension = 2
 phases = ["binder", "grain"]
-volume_fractions = [0.2, 0.3]
+descriptors = { volume_fraction = [0.2, 0.3] }
 microstructure = { generator = "discs", count = 4, seed = 0, gap = 0.15, grid = 16 }
 samples = { count = 5, seed = 0, tolerance = 1e-3 }
 error_budget = { samples = 2, realisations = 2 }

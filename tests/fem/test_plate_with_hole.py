@@ -20,7 +20,15 @@ def database(tmp_path):
     networks = [network, network.with_phase_fraction([0.6, 0.4])]
     path = tmp_path / "small.safetensors"
     cell = {"generator": "discs", "count": 5, "seed": 1, "gap": 0.15, "grid": 16}
-    provenance = {"recipe": {"microstructure": cell}}
+    recipe = {
+        "name": "small",
+        "dimension": 2,
+        "phases": ["matrix", "inclusion"],
+        "descriptors": {"volume_fraction": [0.2, 0.4]},
+        "microstructure": cell,
+        "samples": {"count": 1, "seed": 0, "tolerance": 1e-3},
+    }
+    provenance = {"recipe": recipe}
     Database(networks, [Descriptor("volume_fraction")], [[0.2], [0.4]], provenance).save(path)
     return path
 

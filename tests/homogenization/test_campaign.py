@@ -25,12 +25,13 @@ from dmn_fem.homogenization import (
     sample_family,
     start_processes,
 )
+from dmn_fem.microstructure import Cell, PhaseImage
 
 RECIPE = """
 name = "tiny"
 dimension = 2
 phases = ["binder", "grain"]
-volume_fractions = [0.2, 0.3]
+descriptors = { volume_fraction = [0.2, 0.3] }
 
 [microstructure]
 generator = "discs"
@@ -131,10 +132,10 @@ def test_second_run_computes_nothing(recipe, expected, tmp_path: Path, monkeypat
 
     for name, content in expected.items():
         (tmp_path / name).write_bytes(content)
-    before = {path: path.stat() for path in tmp_path.iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     monkeypatch.setattr(HOMOGENIZE, fail)
     assert make(recipe, tmp_path) == [RESULTS]
-    assert {path: path.stat() for path in tmp_path.iterdir()} == before
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
 def test_killed_at_random_moments(recipe, expected, tmp_path: Path) -> None:
@@ -221,10 +222,10 @@ def test_failing_sample_is_named_and_loses_nothing(
 
 def test_microstructure_that_cannot_be_made_loses_nothing(recipe, expected, tmp_path) -> None:
     class Impossible(DataRecipe):
-        def image(self, volume_fraction: float, **changes: int):
-            if changes.get("seed") == 2:
+        def image(self, cell: Cell) -> PhaseImage:
+            if cell.model_dump()["seed"] == 2:
                 raise ValueError("they do not fit")
-            return super().image(volume_fraction, **changes)
+            return super().image(cell)
 
     with (
         start_processes() as workers,

@@ -56,8 +56,20 @@ def test_first_samples_do_not_depend_on_the_count(dimension: int) -> None:
     assert not np.allclose(few, draw_phase_stiffness(dimension, 2, 3, 6))
 
 
+@pytest.mark.parametrize(("void", "reference"), [(0, 1), (1, 0), (2, 0)])
+def test_a_void_is_a_millionth_of_the_matrix(void: int, reference: int) -> None:
+    solid, porous = (draw_phase_stiffness(3, 3, 20, 4, each) for each in (None, void))
+    others = [phase for phase in range(3) if phase != void]
+    np.testing.assert_array_equal(solid[:, others], porous[:, others])
+    largest = np.linalg.eigvalsh(porous[:, reference])[:, -1]
+    np.testing.assert_allclose(porous[:, void], 1e-6 * largest[:, None, None] * np.eye(6))
+
+
 def test_draws_of_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="dimension is 1"):
         draw_phase_stiffness(1, 2, 5, 0)
     with pytest.raises(ValueError, match="2 phases and 0 samples"):
         draw_phase_stiffness(2, 2, 0, 0)
+    for phases, void in ((2, 2), (1, 0)):
+        with pytest.raises(ValueError, match=f"void is {void}; it must be one of {phases} phases"):
+            draw_phase_stiffness(2, phases, 5, 0, void)

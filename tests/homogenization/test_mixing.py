@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmn_fem.homogenization import Mixing, draw_phase_stiffness, homogenize, reuss, voigt
-from dmn_fem.homogenization._mixing import jumps, mixture, parts, voxel_stiffness
-from dmn_fem.microstructure import CutVoxels, PhaseImage, discs, fibres, spheres
+from dmn_fem.homogenization import (
+    Mixing,
+    draw_phase_stiffness,
+    effective_conductivity,
+    homogenize,
+    reuss,
+    voigt,
+)
+from dmn_fem.homogenization._mixing import jumps, mixture, parts, straight_axis, voxel_stiffness
+from dmn_fem.microstructure import CutVoxels, PhaseImage, discs, extrude, fibres, spheres
 from dmn_fem.network import jump_operator
 from dmn_fem.network import laminate as laminate_stiffness
 from dmn_fem.notation import IN_PLANE, isotropic_stiffness
@@ -80,6 +87,35 @@ def test_conductivity_mixes_by_the_same_rules():
 def test_the_jump_of_strain_33_is_never_free_in_the_plane():
     for rule in Mixing:
         assert not jumps(rule, np.array([[0.6, 0.8]]), 4)[:, 2].any()
+
+
+def test_straight_fibres_carry_their_share_of_an_axial_load():
+    """Even where cut voxels are Reuss ones in the plane, and the plane is that of discs."""
+    plane = discs(0.4, 5, 1, 0.15).image(32)
+    image, block = extrude(plane), np.ix_([0, 1], [1, 2, 5], [1, 2, 5])
+    for modulus in (5.0, 1000.0):
+        phases = np.stack([isotropic_stiffness(1.0, 0.3), isotropic_stiffness(modulus, 0.3)])
+        found = homogenize(image, phases, 1e-6).stiffness
+        axial_modulus = 1 / np.linalg.inv(found)[0, 0]
+        assert axial_modulus == pytest.approx(0.6 + 0.4 * modulus, rel=1e-6)
+        # Which part of a voxel is Reuss goes by all moduli here, and by those in the plane there.
+        in_plane = homogenize(plane, phases[block], 1e-6).stiffness
+        np.testing.assert_allclose(
+            found[np.ix_([1, 2, 5], [1, 2, 5])], in_plane, rtol=1e-3, atol=1e-4
+        )
+
+
+def test_images_of_one_voxel_are_not_straight():
+    assert straight_axis(extrude(discs(0.3, 2, 1).image(8))) == 0
+    assert straight_axis(spheres(0.3, 2, 1).image(8)) is None
+    assert straight_axis(one_voxel(0.5, [1.0, 0.0, 0.0])) is None
+
+
+def test_straight_fibres_conduct_along_like_layers():
+    image = extrude(discs(0.4, 5, 1, 0.15).image(32))
+    for rule in Mixing:
+        found = effective_conductivity(image, [np.eye(3), 50 * np.eye(3)], 1e-6, rule).conductivity
+        assert found[0, 0] == pytest.approx(0.6 + 0.4 * 50, rel=1e-6)
 
 
 def test_mixture_follows_the_contrast_of_an_inclusion():

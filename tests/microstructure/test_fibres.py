@@ -144,6 +144,18 @@ def test_seeds() -> None:
     assert not np.allclose(first.centers, other.centers)
 
 
+def test_fibres_placed_at_a_larger_fraction_shrink_in_place() -> None:
+    placed, small = fibres(0.15, 30, 2, 4.0), fibres(0.05, 30, 2, 4.0, placed_at=0.15)
+    np.testing.assert_array_equal(small.centers, placed.centers)
+    np.testing.assert_array_equal(small.directions, placed.directions)
+    assert small.volume_fraction == pytest.approx(0.05)
+    assert small.length / small.diameter == pytest.approx(4.0)
+    same = fibres(0.15, 30, 2, 4.0, placed_at=0.15)
+    assert (same.length, same.diameter) == (placed.length, placed.diameter)
+    with pytest.raises(ValueError, match=r"at most placed_at, 0\.15"):
+        fibres(0.2, 30, 2, 4.0, placed_at=0.15)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -4,18 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from dmn_fem.database import Database
 from dmn_fem.homogenization import TrainingSet
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.training import Recipe, Samples, build, evaluate
+from dmn_fem.training._recipe import nearest_first
 
 SHIPPED = Path(__file__).parents[2] / "databases"
 SMALL = """
 name = "small"
 dimension = 2
 phases = ["binder", "grain"]
-volume_fractions = [0.2, 0.3]
+descriptors = { volume_fraction = [0.2, 0.3] }
 
 [microstructure]
 generator = "discs"
@@ -86,16 +90,96 @@ def check_content(database: Database, directory: Path) -> None:
     np.testing.assert_allclose(database.at(volume_fraction=0.25).phase_fraction, [0.75, 0.25])
     made = database.provenance
     assert made["recipe"] == Recipe.model_validate(made["recipe"]).model_dump(mode="json")
-    assert set(made["samples_sha256"]) == set(made["errors"]) == {"0.2", "0.3"}
-    assert (
-        min(made["starts_held_out_error"]) == made["errors"]["0.2"]["held_out"]["stiffness"]["mean"]
-    )
-    for value, network in zip((0.2, 0.3), database.networks, strict=True):
+    errors = made["errors"]
+    for key in ("samples_sha256", "error_budgets", "errors", "learning_curves"):
+        assert len(made[key]) == 2
+    assert min(made["starts_held_out_error"]) == errors[0]["held_out"]["stiffness"]["mean"]
+    for value, network, error, curve in zip(
+        (0.2, 0.3), database.networks, errors, made["learning_curves"], strict=True
+    ):
         assert PhaseImage.load(directory / f"image_{value}.npz").names == ("binder", "grain")
         samples = Samples.of(TrainingSet.load(directory / f"samples_{value}.h5"))
         network = network.with_phase_fraction(samples.phase_fraction)
         found = evaluate(network, samples.split(4)[1]).stiffness.mean
-        assert found == pytest.approx(made["errors"][f"{value}"]["held_out"]["stiffness"]["mean"])
+        assert found == pytest.approx(error["held_out"]["stiffness"]["mean"])
+        step, _, held_out_error = curve[-1]
+        assert step in (60, 40)
+        assert held_out_error == pytest.approx(found)
+
+
+def test_order_of_transfer() -> None:
+    """A chain over one descriptor; over several a tree from the first, by scaled distances."""
+    assert nearest_first(np.array([[0.1], [0.2], [0.5]])) == [(1, 0), (2, 1)]
+    grid = np.array([[x, y] for x in (1.0, 2.0) for y in (0.1, 0.2, 0.6)])
+    assert nearest_first(grid) == [(1, 0), (2, 1), (3, 0), (4, 3), (5, 4)]
+    assert nearest_first(np.array([[0.1, 3.0]])) == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(arrays(float, (7, 2), elements=st.floats(0, 1), unique=True))
+def test_every_member_starts_from_a_nearest_finished_one(values: np.ndarray) -> None:
+    pairs, done = nearest_first(values), [0]
+    points = values / np.ptp(values, axis=0)
+    for member, start in pairs:
+        assert start in done
+        assert member not in done
+        distance = np.linalg.norm(points[:, None] - points[done], axis=-1)
+        distance[done] = np.inf
+        chosen = np.linalg.norm(points[member] - points[start])
+        assert chosen == pytest.approx(distance.min())
+        done.append(member)
+    assert sorted(done) == list(range(7))
+
+
+FAMILY = """
+name = "porous"
+dimension = 2
+phases = ["binder", "hard", "pore"]
+
+[descriptors]
+share = [0.25, 0.5]
+volume_fraction = [0.2, 0.3]
+
+[microstructure]
+generator = "mixed_discs"
+count = 4
+seed = 0
+gap = 0.15
+grid = 16
+
+[samples]
+count = 6
+held_out = 2
+seed = 0
+tolerance = 1e-3
+void = "pore"
+
+[error_budget]
+samples = 0
+
+[network]
+leaves = 6
+seeds = [3]
+iterations = 20
+transfer_iterations = 20
+"""
+
+
+def test_two_descriptors_three_phases_and_a_void(tmp_path: Path) -> None:
+    path = tmp_path / "porous.toml"
+    path.write_text(FAMILY)
+    database = build(path, tmp_path / "work")
+    assert database.phases == ("binder", "hard", "pore")
+    assert [each.name for each in database.descriptors] == ["share", "volume_fraction"]
+    np.testing.assert_array_equal(
+        database.values, [[0.25, 0.2], [0.25, 0.3], [0.5, 0.2], [0.5, 0.3]]
+    )
+    for (share, fraction), network in zip(database.values, database.networks, strict=True):
+        expected = [1 - fraction, (1 - share) * fraction, share * fraction]
+        np.testing.assert_allclose(network.phase_fraction, expected, atol=2e-3)
+    assert database.provenance["error_budgets"] == [None] * 4
+    void = TrainingSet.load(tmp_path / "work" / "samples_0.5_0.3.h5").phase_stiffness[:, 2]
+    np.testing.assert_array_equal(void, void[:, :1, :1] * np.eye(3))
 
 
 @pytest.mark.parametrize("stage", ["samples", "network at 0.2, start 2", "network at 0.3"])
@@ -138,7 +222,7 @@ FAULTS = [
     ("leaves = 8", "", "network.leaves: Field required"),
     ("leaves = 8", "leaves = 8\nlayers = 3", "network.layers: Extra inputs"),
     ("[0.2, 0.3]", "[0.3, 0.2]", "strictly increasing"),
-    ("[0.2, 0.3]", "[0.2, 1.3]", "volume_fractions.1: .* less than 1"),
+    ("[0.2, 0.3]", "[0.2, 1.3]", "descriptors.volume_fraction: .* less than 1"),
     ("held_out = 4", "held_out = 12", "held_out must be at least 1 and less"),
     ("dimension = 2", "dimension = 3", "discs are not of dimension 3"),
     ('"grain"]', '"binder"]', "phases must have distinct names"),
