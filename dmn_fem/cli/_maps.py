@@ -5,11 +5,11 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import ArrayLike
 
 from dmn_fem.cli._console import console, progress_bar
 from dmn_fem.cli._database import DatabaseFile, PhasesFile, read_laws
 from dmn_fem.database import Database
-from dmn_fem.notation import Array
 
 
 def map_database(
@@ -17,7 +17,11 @@ def map_database(
     phases: PhasesFile,
     over: Annotated[
         list[str],
-        typer.Option("--over", metavar="NAME=FIRST:LAST:COUNT", help="A descriptor that varies."),
+        typer.Option(
+            "--over",
+            metavar="NAME=FIRST:LAST:COUNT",
+            help="A descriptor that varies; orientation=COUNT is the triangle of orientations.",
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", metavar="CSV", help="A row a point, bounds and all.")
@@ -75,7 +79,7 @@ def map_database(
             raise ValueError(f"{each}: there is no folder {each.parent}")
     if picture is not None:
         check_picture(picture)
-        if len(axes) > 2:
+        if len(axes) + ("orientation" in axes) > 2:
             raise ValueError("--picture: it shows one descriptor or two; --output takes any number")
     database = Database.load(file)
     laws = read_laws(phases, "database", database.phases)
@@ -96,9 +100,7 @@ def map_database(
     design.write(output)
     if picture is not None:
         plot_design_map(design, picture)
-    left_out = int(np.prod([len(values) for values in axes.values()])) - len(design.points)
-    note = f", {left_out} of the grid lie outside the database" if left_out else ""
-    console.print(f"wrote {output}: {len(design.points)} points{note}")
+    console.print(f"wrote {output}: {len(design.points)} points inside the database")
 
 
 def report_database(
@@ -117,19 +119,19 @@ def report_database(
     console.print(f"wrote {output}")
 
 
-def _axis(entry: str) -> tuple[str, Array]:
+def _axis(entry: str) -> tuple[str, ArrayLike]:
     """Name and values of an option ``--over``."""
     name, _, text = entry.partition("=")
-    parts = text.split(":")
     try:
-        first, last, count = float(parts[0]), float(parts[1]), int(parts[2])
-    except (ValueError, IndexError):
-        first, last, count = np.nan, np.nan, 0
-    if not name or len(parts) != 3 or not np.isfinite([first, last]).all() or count < 1:
+        if name == "orientation":
+            return name, int(text)
+        first, last, count = text.split(":")
+        return name, np.linspace(float(first), float(last), int(count))
+    except ValueError:
         raise ValueError(
-            f"--over {entry}: it must be NAME=FIRST:LAST:COUNT, as volume_fraction=0.1:0.6:21"
-        )
-    return name, np.linspace(first, last, count)
+            f"--over {entry}: it must be NAME=FIRST:LAST:COUNT, as volume_fraction=0.1:0.6:21, "
+            "or orientation=COUNT"
+        ) from None
 
 
 def _fixed(entry: str) -> tuple[str, float | tuple[float, ...]]:

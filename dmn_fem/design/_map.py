@@ -1,13 +1,12 @@
 """Design maps: what a composite does over the descriptors of a database."""
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dmn_fem.database import Database, DatabaseError
+from dmn_fem.database import Database
 from dmn_fem.design._cells import cell_image, inclusions, orientation_tensor, read_recipe
 from dmn_fem.design._constants import elastic_constants, universal_anisotropy
 from dmn_fem.design._estimates import estimates
@@ -26,33 +25,6 @@ QUANTITIES = ELASTIC + PLASTIC + QUALITY
 
 type _Found = tuple[int, str, Mapping[str, float]]
 """A point's number, a source, and values by quantity."""
-
-
-def grid(
-    database: Database, over: Mapping[str, ArrayLike], fixed: Mapping[str, Any] | None = None
-) -> dict[str, Array]:
-    """Columns of the points of a product grid that a database answers without extrapolation.
-
-    Args:
-        database: The database.
-        over: Values of each descriptor that varies.
-        fixed: Values of the others, as `Database.at` takes them.
-
-    Raises:
-        DatabaseError: If the database answers at none of them.
-    """
-    axes = [np.asarray(values, dtype=float).ravel() for values in over.values()]
-    inside, refusal = [], DatabaseError("a grid needs a point")
-    for point in itertools.product(*axes):
-        try:
-            database.at(**dict(zip(over, point, strict=True)), **(fixed or {}))
-        except DatabaseError as error:
-            refusal = error
-        else:
-            inside.append(point)
-    if not inside:
-        raise refusal
-    return dict(zip(over, np.array(inside).T, strict=True))
 
 
 def design_map(

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dmn_fem.design import DesignMap
+from dmn_fem.design import CORNERS, ORIENTATION, DesignMap
 from dmn_fem.notation import Array
 from dmn_fem.plotting._figures import new_figure
 
@@ -25,8 +25,7 @@ _TITLES = {
     "anisotropy": "universal anisotropy",
     "yield_stress": "yield stress at 0.2 %",
 }
-# Isotropic, planar isotropic and aligned orientations: eigenvalues, and corners of the triangle.
-_CORNERS = np.array([[1 / 3, 1 / 3], [1 / 2, 1 / 2], [1.0, 0.0]])
+# Where the triangle of orientations has its corners in the picture.
 _TRIANGLE = np.array([[0.0, 0.0], [0.5, np.sqrt(0.75)], [1.0, 0.0]])
 _TRIANGLE_NAMES = ("isotropic", "planar", "aligned")
 
@@ -40,7 +39,8 @@ def draw_design_map(design: DesignMap) -> Figure:
     """A design map as a figure.
 
     Over one descriptor: the components of a quantity as curves in one panel, bounds as bands,
-    Mori-Tanaka dashed, self-consistent dotted, full fields as circles. Over two: a panel of filled
+    Mori-Tanaka dashed, self-consistent dotted, full fields as circles, stored networks as triangles
+    at the bottom. Over two: a panel of filled
     contours for every component; crosses are the stored networks, circles full fields in the
     colour of their value. Orientations are drawn on the triangle of their eigenvalues.
 
@@ -73,8 +73,10 @@ def _draw_curves(design: DesignMap) -> Figure:
                     axes.plot(x, sources[source][order], dash, color=colour, lw=1)
             if "full_field" in sources:
                 axes.plot(x, sources["full_field"][order], "o", color=colour, mec="black")
-        for value in design.nodes[:, 0]:
-            axes.axvline(value, ymax=0.02, color="black", lw=1)
+        nodes = design.nodes[:, 0]
+        if nodes.size:
+            at_bottom = axes.get_xaxis_transform()
+            axes.plot(nodes, np.zeros_like(nodes), "^k", ms=5, transform=at_bottom, clip_on=False)
         axes.set(xlabel=_spoken(design.descriptors[0]), title=title)
         axes.grid(alpha=0.3)
         _legend(axes, components)
@@ -108,7 +110,7 @@ def _legend(axes: Axes, components: Mapping[str, Mapping[str, Array]]) -> None:
 def _draw_contours(design: DesignMap) -> Figure:
     """A panel for every quantity."""
     panels, figure = _panels(len(design.values), 4.4, 3.6)
-    triangle = design.descriptors == ("orientation_1", "orientation_2")
+    triangle = design.descriptors == ORIENTATION
     points, nodes = design.points, design.nodes
     if triangle:
         points, nodes = _on_triangle(points), _on_triangle(nodes)
@@ -145,7 +147,7 @@ def _span(points: Array) -> bool:
 
 def _on_triangle(eigenvalues: Array) -> Array:
     """Places of (orientation_1, orientation_2), (N, 2), on an equilateral triangle."""
-    columns = np.vstack([_CORNERS.T, np.ones(3)])
+    columns = np.vstack([CORNERS.T, np.ones(3)])
     rows = np.column_stack([eigenvalues, np.ones(len(eigenvalues))])
     return np.linalg.solve(columns, rows.T).T @ _TRIANGLE
 

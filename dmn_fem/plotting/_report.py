@@ -10,7 +10,7 @@ import numpy as np
 
 from dmn_fem._files import write_atomically
 from dmn_fem.database import Database, DatabaseError
-from dmn_fem.design import design_map, elastic_constants, grid, universal_anisotropy
+from dmn_fem.design import ORIENTATION, design_map, elastic_constants, grid, universal_anisotropy
 from dmn_fem.laws import LinearElastic, PhaseLaw, initial_stiffness
 from dmn_fem.notation import Array
 from dmn_fem.plotting import _html as html
@@ -106,7 +106,7 @@ def _errors(database: Database) -> Iterator[str]:
     )
     kinds = list(itertools.product(("training", "held_out"), ("stiffness", "compliance")))
     header = [
-        "network",
+        _space(database) or "network",
         *(f"{kind.replace('_', ' ')}, {norm}" for kind, norm in kinds),
         "left out, stiffness",
         "data: grid",
@@ -128,7 +128,7 @@ def _errors(database: Database) -> Iterator[str]:
         ],
     )
     caption = "Mean errors in stiffness; whiskers reach to the maximum."
-    yield html.picture(draw_errors(errors, budgets, names), caption)
+    yield html.picture(draw_errors(errors, budgets, names, _space(database)), caption)
 
 
 def _learning(database: Database) -> Iterator[str]:
@@ -163,13 +163,16 @@ def _maps(database: Database) -> Iterator[str]:
         yield html.not_recorded("What an estimate of the error between the networks needs")
     for points, fixed in zip(grids, slices, strict=True):
         design = design_map(database, laws, points, fixed, quantities=quantities)
-        held = ", ".join(f"{name} {value:g}" for name, value in fixed.items())
-        caption = f"Over {' and '.join(over)}{', at ' + held if held else ''}. " + (
-            "Bands are bounds, dashes mean-field estimates, ticks at the bottom stored networks."
-            if len(over) == 1
-            else "Crosses are the stored networks."
+        place = "".join(f", at {name} {value:g}" for name, value in fixed.items())
+        curves = len(points) == 1
+        marks = (
+            "Grey bands are bounds, dashed and dotted lines mean-field estimates, triangles at the "
+            "bottom stored networks."
+            if curves
+            else "Crosses are stored networks."
         )
-        yield html.picture(draw_design_map(design), caption, "svg" if len(over) == 1 else "png")
+        caption = f"Over {' and '.join(points)}{place}. {marks}".replace("_", " ")
+        yield html.picture(draw_design_map(design), caption, "svg" if curves else "png")
 
 
 def _trees(database: Database) -> Iterator[str]:
@@ -210,29 +213,27 @@ def _one_network(database: Database, laws: Mapping[str, PhaseLaw]) -> str:
 
 
 def _axes(database: Database) -> tuple[dict[str, Any], list[dict[str, float]]]:
-    """Values of the descriptors that vary in a map, and what is fixed in each of the maps."""
+    """What varies in a map, see `grid`, and what is fixed in each of the maps."""
     names = [each.name for each in database.descriptors]
-    pair = ["orientation_1", "orientation_2"]
-    varying = pair if set(pair) <= set(names) else names[:2]
     columns = {name: np.unique(database.values[:, number]) for number, name in enumerate(names)}
-    count = _CURVE if len(varying) == 1 else _CONTOUR
-    over = {
-        name: np.union1d(np.linspace(columns[name][0], columns[name][-1], count), columns[name])
-        for name in varying
-    }
-    others = [name for name in names if name not in varying]
-    slices = _SLICES if len(others) == 1 else 1
-    held = [
-        columns[name][np.linspace(0, len(columns[name]) - 1, slices + 2).round().astype(int)[1:-1]]
-        if slices == 1
-        else columns[name][
-            np.unique(np.linspace(0, len(columns[name]) - 1, slices).round().astype(int))
-        ]
-        for name in others
-    ]
-    return over, [
-        dict(zip(others, map(float, each), strict=True)) for each in itertools.product(*held)
-    ]
+    over: dict[str, Any] = {}
+    if set(ORIENTATION) <= set(names):
+        over["orientation"] = _CONTOUR
+        others = [name for name in names if name not in ORIENTATION]
+    else:
+        count = _CURVE if len(names) == 1 else _CONTOUR
+        for name in names[:2]:
+            over[name] = np.linspace(columns[name][0], columns[name][-1], count)
+        others = names[2:]
+    # Of one further descriptor its ends and the middle, of more the middles alone.
+    places = np.linspace(0, 1, _SLICES) if len(others) == 1 else np.array([0.5])
+    held = [_stored(columns[name], places) for name in others]
+    return over, [dict(zip(others, each, strict=True)) for each in itertools.product(*held)]
+
+
+def _stored(values: Array, places: Array) -> list[float]:
+    """Some of the stored values, by their places from 0 to 1 among them."""
+    return values[np.unique(np.round(places * (len(values) - 1)).astype(int))].tolist()
 
 
 def _has_estimate(
@@ -245,6 +246,11 @@ def _has_estimate(
     except DatabaseError:
         return False
     return True
+
+
+def _space(database: Database) -> str:
+    """What the names of the networks are."""
+    return ", ".join(each.name.replace("_", " ") for each in database.descriptors)
 
 
 def _names(database: Database) -> list[str]:

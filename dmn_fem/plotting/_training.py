@@ -38,7 +38,10 @@ def draw_learning_curves(curves: Sequence[Any], names: Sequence[str]) -> Figure:
 
 
 def draw_errors(
-    errors: Sequence[Mapping[str, Any]], budgets: Sequence[Mapping[str, Any]], names: Sequence[str]
+    errors: Sequence[Mapping[str, Any]],
+    budgets: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    space: str,
 ) -> Figure:
     """Mean errors in stiffness of every network, with whiskers up to the maximum.
 
@@ -47,6 +50,7 @@ def draw_errors(
             missing.
         budgets: Error budgets of the data, see `ErrorBudget.summary`, any part may be missing.
         names: Of the networks.
+        space: What the names are values of.
     """
     places = np.arange(len(names))
     series = {
@@ -76,7 +80,7 @@ def draw_errors(
                 color=f"C{number}",
                 label=label,
             )
-    axes.set(ylabel="relative error in %", yscale="log")
+    axes.set(xlabel=space, ylabel="relative error in %", yscale="log")
     axes.set_xticks(places, names, rotation=0 if len(names) <= 8 else 90)
     axes.grid(alpha=0.3, axis="y", which="both")
     figure.legend(loc="outside right upper", fontsize="small", frameon=False)

@@ -16,6 +16,7 @@ from dmn_fem.plotting._figures import new_figure, phase_colours
 _WIDTH = 12.0  # of the tree, in inches
 _ROW = 0.45
 _LEAST = 0.05  # inches that a node must be wide to get the stroke of its normal
+_PURE = 0.999  # part of one phase from which on a node counts as made of it
 
 
 def plot_tree(network: Network, path: str | Path) -> None:
@@ -29,8 +30,8 @@ def draw_tree(network: Network) -> Figure:
     In the tree each level is a row of nodes as wide as they weigh, the root on top; a leaf reaches
     to the bottom. The colour mixes those of the phases by their volume below the node, the stroke
     is the interface normal, projected on the plane of directions 1 (right) and 2 (up), and in 3D a
-    dot grows with its component 3. A node of one phase, whose laminate does nothing, has none; and
-    dead leaves are gone.
+    dot grows with its component 3. A node of one phase (to a thousandth), whose laminate does
+    nothing, has none; and dead leaves are gone.
 
     In 2D a square stands beside it that is cut at every node by a line along its interface, in the
     proportion of the node's children: every leaf is a polygon as large as it weighs.
@@ -107,7 +108,7 @@ def _draw_levels(axes: Axes, tree: Tree, place: _Placement, colours: Array, dept
         )
     )
     # A laminate of one phase and no orientations is that phase: its normal says nothing.
-    mixed = (place.share[leaves:].max(axis=1) < 1) | (tree.leaf_rotation is not None)
+    mixed = (place.share[leaves:].max(axis=1) < _PURE) | (tree.leaf_rotation is not None)
     wide = np.flatnonzero(mixed & (tree.node_weight * _WIDTH >= _LEAST))
     inner = leaves + wide
     middle = place.left[inner] + 0.5 * place.width[inner]
