@@ -1,0 +1,110 @@
+"""The verbs train and transfer, on training sets that a network answers."""
+
+import numpy as np
+import pytest
+
+from dmn_fem.database import Database, Descriptor
+from dmn_fem.homogenization import TrainingSet, draw_phase_stiffness
+from dmn_fem.microstructure import PhaseImage
+from dmn_fem.network import Network
+
+TRAIN = "train samples_2.h5 --leaves 6 --starts 2 --held-out 5 --iterations 20"
+
+
+@pytest.fixture
+def folder(entered):
+    """A folder with training sets of discs at volume fractions of 2/16, 4/16 and 6/16, entered."""
+    for number in (2, 4, 6):
+        save_set(entered / f"samples_{number}.h5", number, ("matrix", "inclusion"))
+    save_set(entered / "other.h5", 3, ("matrix", "fibre"))
+    return entered
+
+
+def save_set(path, number, phases):
+    fraction = number / 16
+    pixels = (np.arange(16) < number).astype(np.uint8).reshape(4, 4)
+    rng = np.random.default_rng(0)
+    network = Network.random(2, phases, [1 - fraction, fraction], 4, rng)
+    stiffness = draw_phase_stiffness(2, 2, 20, 0)
+    TrainingSet(
+        PhaseImage(pixels, phases),
+        stiffness,
+        network.stiffness(stiffness),
+        np.ones((20, 3), dtype=np.int64),
+        np.zeros(20),
+        {"volume_fraction": fraction},
+        {"seed": 0},
+    ).save(path)
+
+
+def test_a_family_is_trained_and_transferred(folder, call):
+    code, out, _ = call(f"{TRAIN} --prune 0.2 --output base.safetensors")
+    assert code == 0
+    for text in ("starts: ", "pruned from 6 to", "held out, compliance", "wrote base"):
+        assert text in out
+    base = Database.load(folder / "base.safetensors")
+    assert base.values.tolist() == [[0.125]]
+    assert base.networks[0].phase_fraction.tolist() == [0.875, 0.125]
+    line = "transfer base.safetensors samples_6.h5 samples_4.h5 --held-out 5 --iterations 20"
+    assert call(f"{line} --output family.safetensors")[0] == 0
+    family = Database.load(folder / "family.safetensors")
+    assert family.values.ravel().tolist() == [0.125, 0.25, 0.375]
+    made = family.provenance
+    left_out = [each["leave_one_out"] is not None for each in made["errors"]]
+    assert left_out == [False, True, False]
+    held_out = [each["held_out"]["stiffness"]["mean"] for each in made["errors"]]
+    curves = made["learning_curves"]
+    assert [len(curve) for curve in curves] == [1, 1, 1]
+    # The base was pruned after its last report.
+    assert [curve[-1][2] for curve in curves[1:]] == pytest.approx(held_out[1:])
+    assert made["error_budgets"] == [None, None, None]
+    # Any point of a database is a base, and what is frozen stays that of the base.
+    line = "transfer family.safetensors other.h5 --held-out 5 --at volume_fraction=0.2"
+    code, _, err = call(f"{line} --output further.safetensors")
+    assert code == 2
+    assert "other.h5: phases are matrix, fibre; family.safetensors has matrix, inclusion" in err
+
+
+def test_frozen_parts_and_stars(folder, call):
+    assert call(f"{TRAIN} --output base.safetensors")[0] == 0
+    line = "transfer base.safetensors samples_4.h5 samples_6.h5 --held-out 5 --iterations 20"
+    assert call(f"{line} --freeze normals --output frozen.safetensors")[0] == 0
+    first, *others = Database.load(folder / "frozen.safetensors").networks
+    for network in others:
+        np.testing.assert_array_equal(network.normal_angles, first.normal_angles)
+        assert (network.leaf_activation != first.leaf_activation).all()
+    freeze = "--freeze weights --freeze upper:1"
+    assert call(f"{line} {freeze} --star --output star.safetensors")[0] == 0
+    first, *others = Database.load(folder / "star.safetensors").networks
+    for network in others:
+        np.testing.assert_array_equal(network.leaf_activation, first.leaf_activation)
+        assert (network.normal_angles != first.normal_angles).ravel().tolist() == [
+            False, True, True, True, True
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (f"{TRAIN} --descriptor aspect_ratio --output new", "it has volume_fraction"),
+        (f"{TRAIN} --optimizer sgd --output new", "lbfgs, adam or adam+lbfgs"),
+        (f"{TRAIN} --patience 0 --output new", "patience is 0"),
+        ("train samples_2.h5 --held-out 20 --output new", "samples_2.h5: held_out is 20"),
+        ("transfer DB samples_4.h5 --freeze roots --output new", "--freeze roots: it must be"),
+        ("transfer DB samples_4.h5 --freeze upper:x --output new", "--freeze upper:x: it must be"),
+        ("transfer DB samples_4.h5 --at volume_fraction=.1 --output new", "0.125"),
+        ("transfer DB samples_2.h5 --held-out 5 --output new", "volume_fraction twice"),
+        (
+            "transfer DB samples_4.h5 --freeze weights --freeze normals --output new",
+            "leaves nothing to train",
+        ),
+    ],
+)
+def test_wrong_calls_are_one_line_and_leave_nothing(folder, call, line, message):
+    network = Network.random(2, ("matrix", "inclusion"), [0.875, 0.125], 4, np.random.default_rng())
+    Database([network], [Descriptor("volume_fraction")], [[0.125]]).save(folder / "DB")
+    code, _, err = call(line)
+    assert code == 2
+    assert len([text for text in err.splitlines() if text.startswith("dmn-fem: ")]) == 1
+    assert message in err
+    assert not (folder / "new").exists()
