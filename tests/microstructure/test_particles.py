@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmn_fem.microstructure import Particles, discs, spheres
+from dmn_fem.homogenization import homogenize
+from dmn_fem.microstructure import Particles, _packing, discs, spheres
 
 
 def least_distance(particles: Particles) -> float:
@@ -91,14 +92,32 @@ def test_same_seed_same_cell() -> None:
     assert not np.allclose(first.centers, other.centers)
 
 
-def test_neighbouring_fractions_resemble_each_other() -> None:
-    near, target, far = discs(0.3, 30, 7), discs(0.31, 30, 7), discs(0.31, 30, 8)
+@pytest.mark.parametrize("generate", [discs, spheres])
+@pytest.mark.parametrize("variation", [0.0, 0.2])
+def test_cells_placed_at_one_fraction_differ_in_size_alone(
+    generate: Callable[..., Particles], variation: float
+) -> None:
+    placed = generate(0.5, 12, 7, 0.02, variation)
+    dilute = generate(0.2, 12, 7, 0.02, variation, placed_at=0.5)
+    np.testing.assert_array_equal(dilute.centers, placed.centers)
+    scale = 0.4 ** (1 / placed.dimension)
+    np.testing.assert_allclose(dilute.radii, scale * placed.radii, rtol=1e-14)
+    assert dilute.volume_fraction == pytest.approx(0.2, rel=1e-14)
 
-    def difference(a: Particles, b: Particles) -> float:
-        return float(np.mean(a.image(64).phases != b.image(64).phases))
 
-    assert difference(near, target) < 0.03
-    assert difference(far, target) > 0.2
+def test_stiffness_of_a_family_is_smooth_in_the_volume_fraction() -> None:
+    phases = np.stack([np.eye(3), 100 * np.eye(3)])
+
+    def stiffness(volume_fraction: float, **family: float) -> np.ndarray:
+        image = discs(volume_fraction, 12, 1, **family).image(48)
+        return np.log(homogenize(image, phases, 1e-4).stiffness[0, 0])
+
+    def fourth_difference(**family: float) -> float:
+        nodes = [stiffness(fraction, **family) for fraction in (0.2, 0.25, 0.3, 0.35, 0.4)]
+        return abs(float(np.dot([1, -4, 6, -4, 1], nodes)))
+
+    assert fourth_difference(placed_at=0.5) < 0.01
+    assert fourth_difference() > 0.05
 
 
 @pytest.mark.parametrize(
@@ -111,13 +130,21 @@ def test_neighbouring_fractions_resemble_each_other() -> None:
         ((0.3, 10, 0, -0.1), "gap is -0.1"),
         ((0.79, 1, 0), "touch their own periodic images"),
         ((0.7, 5, 0, 0.2), "could not be placed without overlap in any way"),
-        ((0.75, 3, 0, 0.05), "could not be placed without overlap: stuck at 0."),
         ((0.3, 10, 0, 0.1, -1.0), "coefficient of variation"),
+        ((0.3, 10, 0, 0.1, 0.0, 0.2), "volume_fraction is 0.3; it must be positive and at most"),
+        ((0.0, 10, 0, 0.1, 0.0, 0.2), "volume_fraction is 0.0; it must be positive and at most"),
+        ((0.1, 10, 0, 0.1, 0.0, 1.2), "volume_fraction is 1.2"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         discs(*arguments)
+
+
+def test_jammed_discs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_packing, "_STIRS", 2)
+    with pytest.raises(ValueError, match="could not be placed without overlap: stuck at 0"):
+        discs(0.75, 3, 0, 0.05)
 
 
 def test_image_without_voxels_is_refused() -> None:
