@@ -30,6 +30,10 @@ Seed = Annotated[int, typer.Option(min=0, help="Of all that is random.")]
 Grid = Annotated[int, typer.Option(help="Voxels along each axis.")]
 Gap = Annotated[float, typer.Option(help="Least gap between two of them, in mean diameters.")]
 Variation = Annotated[float, typer.Option(help="Coefficient of variation of the diameters.")]
+PlacedAt = Annotated[
+    float | None,
+    typer.Option(help="Volume fraction at which they find their places, where they then shrink."),
+]
 Dimension = Annotated[int, typer.Option(help="2 or 3.")]
 
 
@@ -47,6 +51,7 @@ def make_discs(
     seed: Seed = 0,
     gap: Gap = 0.05,
     variation: Variation = 0.0,
+    placed_at: PlacedAt = None,
     grid: Grid = 128,
     picture: Picture = None,
 ) -> None:
@@ -54,7 +59,8 @@ def make_discs(
 
     Example: `dmn-fem microstructure discs --volume-fraction 0.6 --variation 0.3 --output cell.npz`
     """
-    _write(discs(volume_fraction, count, seed, gap, variation).image(grid), output, picture)
+    cell = discs(volume_fraction, count, seed, gap, variation, placed_at)
+    _write(cell.image(grid), output, picture)
 
 
 @microstructure_app.command("spheres")
@@ -65,6 +71,7 @@ def make_spheres(
     seed: Seed = 0,
     gap: Gap = 0.01,
     variation: Variation = 0.0,
+    placed_at: PlacedAt = None,
     grid: Grid = 64,
     picture: Picture = None,
 ) -> None:
@@ -72,7 +79,8 @@ def make_spheres(
 
     Example: `dmn-fem microstructure spheres --volume-fraction 0.3 --output cell.npz`
     """
-    _write(spheres(volume_fraction, count, seed, gap, variation).image(grid), output, picture)
+    cell = spheres(volume_fraction, count, seed, gap, variation, placed_at)
+    _write(cell.image(grid), output, picture)
 
 
 @microstructure_app.command("fibres")
@@ -87,6 +95,7 @@ def make_fibres(
     ] = (1 / 3, 1 / 3, 1 / 3),
     seed: Seed = 0,
     gap: Gap = 0.05,
+    placed_at: PlacedAt = None,
     grid: Grid = 64,
     picture: Picture = None,
 ) -> None:
@@ -95,7 +104,7 @@ def make_fibres(
     Example: `dmn-fem microstructure fibres --volume-fraction 0.15 --orientation 0.7 0.2 0.1
     --output cell.npz`
     """
-    cell = fibres(volume_fraction, count, seed, aspect_ratio, orientation, gap)
+    cell = fibres(volume_fraction, count, seed, aspect_ratio, orientation, gap, placed_at)
     _write(cell.image(grid), output, picture)
 
 
