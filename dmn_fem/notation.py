@@ -73,6 +73,16 @@ def mandel_rotation(rotation: ArrayLike) -> Array:
     return to_mandel(rotation @ basis @ rotation.T).T
 
 
+def mandel_spins(dimension: int = 3) -> Array:
+    """Rates of `mandel_rotation` under rotations about the axes 1, 2 and 3, (3, s, s)."""
+    size = strain_size(dimension)
+    # E' = W E - E W with W v = axis × v, for E = the tensors of the Mandel basis.
+    spin = np.cross(np.eye(3)[:, None], np.eye(3)[None]).swapaxes(1, 2)
+    basis = to_tensor(np.eye(6)[:size])
+    rate = spin[:, None] @ basis - basis @ spin[:, None]
+    return to_mandel(rate).swapaxes(1, 2)[:, :size, :size]
+
+
 def rotation_from_quaternion(quaternion: ArrayLike) -> Array:
     """Rotation matrices (..., 3, 3) of quaternions (..., 4), scalar first, of any length."""
     q = np.asarray(quaternion, dtype=float)

@@ -81,3 +81,14 @@ def test_bad_moduli_are_refused(young_modulus, poisson_ratio):
         notation.orthotropic_stiffness((1.0, 1.0, 1.0), (0.9, 0.9, 0.9), (1.0, 1.0, 1.0))
     with pytest.raises(ValueError, match="2 or 3"):
         notation.strain_size(4)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_spins_are_rates_of_rotations(axis):
+    def rotation(angle):
+        turn = Rotation.from_rotvec(angle * np.eye(3)[axis])
+        return notation.mandel_rotation(turn.as_matrix())
+
+    rate = (rotation(1e-6) - rotation(-1e-6)) / 2e-6
+    np.testing.assert_allclose(notation.mandel_spins()[axis], rate, atol=1e-10)
+    np.testing.assert_array_equal(notation.mandel_spins(2), notation.mandel_spins()[:, :4, :4])

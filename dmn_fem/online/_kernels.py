@@ -15,7 +15,6 @@ from numba import njit
 from dmn_fem.laws._functions import FASTMATH
 from dmn_fem.laws._kernels import respond, store_means
 
-MAX_ITERATIONS = 30
 MAX_HALVINGS = 8
 UNRELIABLE = 1e-6
 """A relative traction jump that is not converged but still usable."""
@@ -208,6 +207,7 @@ def integrate(
     rotation,
     predictor,
     tolerance,
+    max_iterations,
     dt,
     macro_strain,
     old,
@@ -295,7 +295,7 @@ def integrate(
                     share = shorter
                     halvings += 1
                     continue
-            if count == MAX_ITERATIONS or law_code < 0 or not np.isfinite(residual):
+            if count == max_iterations or law_code < 0 or not np.isfinite(residual):
                 if law_code >= 0 and residual <= UNRELIABLE * reference:
                     code = 0
                 break

@@ -1,14 +1,33 @@
 """A network with a law in each leaf, as a constitutive law for many points."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from dmn_fem.laws import Field, PhaseLaw, State, Status, initial_stiffness
+from dmn_fem.laws import Code, Field, PhaseLaw, State, Status, initial_stiffness
 from dmn_fem.laws._batch import Members
 from dmn_fem.network import Network, jump_operator
-from dmn_fem.notation import Array, strain_size
+from dmn_fem.notation import Array, mandel_spins, strain_size
+from dmn_fem.online._adjoint_kernels import gradient
 from dmn_fem.online._kernels import integrate, localisation
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Derivatives of a function of stresses in the parameters of a network, in its own order.
+
+    Attributes:
+        share: By the share f1 of the first child of every inner node at fixed weight of the node,
+            (M-1,).
+        normal: By the unit normals, (M-1, dimension).
+        rotation: By small rotations of the leaves about the axes, (M, 3), or None without leaf
+            orientations.
+    """
+
+    share: Array
+    normal: Array
+    rotation: Array | None
 
 
 class NetworkLaw:
@@ -19,16 +38,22 @@ class NetworkLaw:
         laws: The law of every phase, by the phase's name.
         tolerance: Largest traction jump at any interface, relative to the mean norm of the leaves'
             stresses.
+        max_iterations: Of Newton's method; nearly perfect plasticity may need many in a large step.
 
     Raises:
         ValueError: If laws are missing or belong to no phase.
     """
 
     def __init__(
-        self, network: Network, laws: Mapping[str, PhaseLaw], tolerance: float = 1e-9
+        self,
+        network: Network,
+        laws: Mapping[str, PhaseLaw],
+        tolerance: float = 1e-9,
+        max_iterations: int = 30,
     ) -> None:
         self.network = network
         self.tolerance = tolerance
+        self.max_iterations = max_iterations
         self._axes = tuple(range(network.dimension))
         self._tree = tree = network.tree()
         self._operator = np.ascontiguousarray(jump_operator(tree.normal, network.dimension))
@@ -97,6 +122,7 @@ class NetworkLaw:
             self._rotation,
             self._predictor,
             self.tolerance,
+            self.max_iterations,
             float(dt),
             strain,
             state.old,
@@ -111,6 +137,71 @@ class NetworkLaw:
     def averages(self, state: State) -> dict[str, Array]:
         """Averages over each phase: strain, stress and the internal variables of its law."""
         return self._leaves.averages(state)
+
+    def follow(self, strain: Array, dt: float = 1.0) -> tuple[Array, Array]:
+        """Take points from the stress-free state along paths of prescribed strains.
+
+        Args:
+            strain: Mandel strains at the ends of the K increments, (paths, K, s).
+            dt: Time of an increment.
+
+        Returns:
+            Stresses, (paths, K, s), NaN from the increment on that does not converge; jumps of the
+            inner nodes, (paths, K, ...), for `sensitivity`.
+        """
+        paths, steps, size = strain.shape
+        state = self.allocate(paths)
+        stress, stresses = np.empty((paths, size)), np.empty(strain.shape)
+        jumps = []
+        failed = np.zeros(paths, dtype=bool)
+        for step in range(steps):
+            mean = np.ascontiguousarray(strain[:, step])
+            failed |= self.integrate(mean, state, stress, dt=dt).codes == Code.FAILED
+            state.accept()
+            stresses[:, step] = np.where(failed[:, None], np.nan, stress)
+            jumps.append(state["jumps"].copy())
+        return stresses, np.stack(jumps, axis=1)
+
+    def sensitivity(
+        self, strain: Array, jumps: Array, of_stress: Array, dt: float = 1.0
+    ) -> Sensitivity:
+        """Derivatives of Σ of_stress·σ̄ over the increments of converged paths (`follow`).
+
+        Args:
+            strain: As in `follow`, (paths, K, s).
+            jumps: What `follow` found.
+            of_stress: Derivatives by the macroscopic stresses, (paths, K, s).
+            dt: Time of an increment.
+        """
+        tree, network = self._tree, self.network
+        of_share = np.zeros(tree.fraction.size)
+        of_normal = np.zeros((tree.fraction.size, self.dimension))
+        of_rotation = np.zeros((len(self._rotation), 3))
+        gradient(
+            self._axes,
+            tree.children,
+            tree.fraction,
+            self._operator,
+            tree.node_weight,
+            tree.leaf_weight,
+            mandel_spins(self.dimension),
+            self._leaves.compiled,
+            self._rotation,
+            float(dt),
+            np.ascontiguousarray(strain),
+            np.ascontiguousarray(jumps),
+            np.ascontiguousarray(of_stress),
+            of_share,
+            of_normal,
+            of_rotation,
+        )
+        share, normal = np.zeros(network.leaves - 1), np.zeros((network.leaves - 1, self.dimension))
+        share[tree.node_number], normal[tree.node_number] = of_share, of_normal
+        rotation = None
+        if network.leaf_orientation is not None:
+            rotation = np.zeros((network.leaves, 3))
+            rotation[tree.leaf_number] = of_rotation
+        return Sensitivity(share, normal, rotation)
 
 
 def material_law(law: PhaseLaw, dimension: int, name: str = "matrix") -> NetworkLaw:
