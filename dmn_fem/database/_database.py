@@ -101,18 +101,21 @@ class Database:
     ) -> Network:
         """The network at a point of the descriptor space, ``at(volume_fraction=0.33)``.
 
-        At a point that the database holds this is the stored network. In between, weights and
-        normals are those of the networks around it, see `interpolate`, with the point's
-        barycentric coordinates on a triangulation of the descriptor space: continuous, and the
-        weights and the fractions of the phases linear in each simplex.
+        At a point that the database holds this is the stored network. In between it is made of the
+        networks around the point, with its barycentric coordinates w_k on a triangulation of the
+        descriptor space: the weights within each phase and the fractions of the phases are linear
+        in each simplex, and a normal is the principal eigenvector of Σ w_k n_k n_kᵀ (between two
+        networks it turns along the shortest arc, n and -n identified).
 
         A database over ``orientation_1`` and ``orientation_2``, the two largest eigenvalues of the
         fibre orientation tensor, may be asked with the tensor: its eigenvalues are looked up, and
-        the network of a cell whose principal axes are the global ones is rotated into those of the
-        tensor. Where two eigenvalues coincide, their axes are not determined, and the answer jumps
-        by as much as the cell lacks of the symmetry that its tensor has; and a cell of finitely
-        many fibres is not quite symmetric under half turns about the axes, among which those of the
-        least rotation are taken. Phases turn with their leaf orientations, see `Network.rotated`.
+        the network, of a cell whose principal axes are the global ones, is rotated into those of
+        the tensor. Of the four rotations, which differ by half turns about the axes, the least one
+        is taken. Where two eigenvalues coincide their axes are not determined, and the answer jumps
+        by as much as the cell lacks of the symmetry that its tensor has; measured for cells of 60
+        and 20 fibres of aspect ratio 5 at a fraction of 0.1, when the axes of a1 = a2 = 0.45 change
+        places: 0.5 and 0.8 % of the stiffness at a contrast of 10, 1.5 and 2.7 % at 100. A half
+        turn changes as much. How phases turn is told in `Network.rotated`.
 
         Args:
             extrapolate: Go on outside the hull of the networks, affinely from the nearest simplex;

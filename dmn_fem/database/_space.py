@@ -179,7 +179,8 @@ class DescriptorSpace:
         target = np.append(scaled, _TOGETHER)
         distance = np.array([nnls(each, target)[1] for each in corners])
         near = np.flatnonzero(distance <= distance.min() + 1e-6)
-        return int(near[worst[near].argmax()]), float(distance.min())
+        # A point that is outside by less than what the distance is computed to is outside, too.
+        return int(near[worst[near].argmax()]), max(float(distance.min()), ROUND_OFF)
 
 
 def _homogeneous(corners: Array) -> Array:
