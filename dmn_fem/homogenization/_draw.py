@@ -10,10 +10,8 @@ References:
 import numpy as np
 from numpy.typing import NDArray
 
+from dmn_fem.laws import VOID
 from dmn_fem.notation import Array
-
-VOID = 1e-6
-"""Stiffness that stands for a void, of the largest of the matrix: networks need a positive one."""
 
 _PAIRS = ((0, 1), (0, 2), (1, 2))
 

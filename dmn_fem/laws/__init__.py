@@ -14,8 +14,10 @@ from dmn_fem.laws._materials import (
 )
 from dmn_fem.laws._phases import read_phases
 from dmn_fem.laws._protocol import Code, Field, Law, Record, State, Status
+from dmn_fem.laws._void import VOID, void
 
 __all__ = [
+    "VOID",
     "Code",
     "Field",
     "Hardening",
@@ -34,4 +36,5 @@ __all__ = [
     "initial_stiffness",
     "law_function",
     "read_phases",
+    "void",
 ]

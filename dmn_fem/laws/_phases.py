@@ -16,6 +16,7 @@ from dmn_fem.laws._materials import (
     TabulatedHardening,
     VoceHardening,
 )
+from dmn_fem.laws._void import void
 
 LAWS: dict[str, type[PhaseLaw]] = {
     "linear_elastic": LinearElastic,
@@ -48,6 +49,8 @@ def _construct(kinds: dict[str, type], key: str, table: Any, where: str) -> Any:
 def read_phases(path: str | Path) -> dict[str, PhaseLaw]:
     """Phase laws by name of the phase.
 
+    Beside the laws of Python there is ``law = "void"``, ``beside = "matrix"``: see `void`.
+
     Raises:
         ValueError: With file, phase and entry, if the file is not TOML, or a law or its parameters
             are not right.
@@ -59,10 +62,29 @@ def read_phases(path: str | Path) -> dict[str, PhaseLaw]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
     laws: dict[str, PhaseLaw] = {}
-    for phase, table in tables.items():
+    solid = {phase: table for phase, table in tables.items() if not _is_void(table)}
+    for phase, table in solid.items():
         where = f"{path}: [{phase}]"
         if isinstance(table, dict) and "hardening" in table:
             hardening = _construct(HARDENINGS, "type", table["hardening"], f"{where} hardening")
             table = {**table, "hardening": hardening}
         laws[phase] = _construct(LAWS, "law", table, where)
-    return laws
+    voids = {
+        phase: _void(table, laws, f"{path}: [{phase}]")
+        for phase, table in tables.items()
+        if phase not in solid
+    }
+    return {phase: voids.get(phase) or laws[phase] for phase in tables}
+
+
+def _is_void(table: Any) -> bool:
+    return isinstance(table, dict) and table.get("law") == "void"
+
+
+def _void(table: dict[str, Any], laws: dict[str, PhaseLaw], where: str) -> PhaseLaw:
+    """The law of a void, from that of a phase beside it."""
+    if sorted(table) != ["beside", "law"] or table["beside"] not in laws:
+        raise ValueError(
+            f"{where}: a void has one entry more, beside; it must be one of {', '.join(laws)}"
+        )
+    return void(laws[table["beside"]])

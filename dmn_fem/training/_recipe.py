@@ -17,7 +17,8 @@ from dmn_fem.homogenization import DataRecipe, TrainingSet, sample_family, start
 from dmn_fem.network import Network
 from dmn_fem.notation import Array
 from dmn_fem.training._fit import Fit, fit
-from dmn_fem.training._samples import Samples
+from dmn_fem.training._leave_one_out import leave_one_out
+from dmn_fem.training._samples import Errors, Samples
 from dmn_fem.training._settings import Progress, Settings
 from dmn_fem.training._starts import fit_best
 from dmn_fem.training._transfer import rescale
@@ -138,16 +139,16 @@ def build(
     starts = _fit_root(plan, targets[0], directory, processes, progress)
     best = min(starts, key=lambda each: each.held_out.stiffness.mean)
     fits = _transfer(plan, best, targets, directory, progress)
-    database = Database(
-        [each.network for each in fits],
-        [Descriptor(name) for name in plan.members[0].descriptors],
-        plan.values,
-        _provenance(plan, directory, sets, fits)
-        | {
-            "start": plan.network.seeds[starts.index(best)],
-            "starts_held_out_error": [each.held_out.stiffness.mean for each in starts],
-        },
+    networks = [each.network for each in fits]
+    descriptors = [Descriptor(name) for name in plan.members[0].descriptors]
+    without = leave_one_out(
+        Database(networks, descriptors, plan.values), [held_out for _, held_out in targets]
     )
+    provenance = _provenance(plan, directory, sets, fits, without) | {
+        "start": plan.network.seeds[starts.index(best)],
+        "starts_held_out_error": [each.held_out.stiffness.mean for each in starts],
+    }
+    database = Database(networks, descriptors, plan.values, provenance)
     database.save(path)
     return database
 
@@ -211,7 +212,11 @@ def _transfer(
 
 
 def _provenance(
-    plan: Recipe, directory: Path, sets: Sequence[TrainingSet], fits: Sequence[Fit]
+    plan: Recipe,
+    directory: Path,
+    sets: Sequence[TrainingSet],
+    fits: Sequence[Fit],
+    without: Sequence[Errors | None],
 ) -> dict[str, Any]:
     """What the networks were made from and how good they are, in the order of the networks."""
     files = [plan.set_file(member, directory) for member in plan.members]
@@ -224,9 +229,9 @@ def _provenance(
             {
                 "training": asdict(each.training),
                 "held_out": asdict(each.held_out),
-                "leave_one_out": None,
+                "leave_one_out": None if stand_in is None else asdict(stand_in),
             }
-            for each in fits
+            for each, stand_in in zip(fits, without, strict=True)
         ],
         "learning_curves": [each.learning_curve for each in fits],
     }

@@ -8,6 +8,7 @@ from dmn_fem.laws import (
     TabulatedHardening,
     VoceHardening,
     read_phases,
+    void,
 )
 
 GOOD = """
@@ -38,6 +39,9 @@ law = "orthotropic_elastic"
 young_moduli = [9.0, 5.0, 3.0]
 poisson_ratios = [0.2, 0.3, 0.1]
 shear_moduli = [1.0, 2.0, 4.0]
+[pore]
+law = "void"
+beside = "inclusion"
 """
 
 
@@ -50,6 +54,7 @@ def test_all_laws_are_read(tmp_path):
         "third": J2Plasticity(100.0, 0.3, 0.1, TabulatedHardening((0.0, 0.1), (0.1, 0.2))),
         "inclusion": LinearElastic(500.0, 0.19),
         "fibre": OrthotropicElastic((9.0, 5.0, 3.0), (0.2, 0.3, 0.1), (1.0, 2.0, 4.0)),
+        "pore": void(LinearElastic(500.0, 0.19)),
     }
 
 
@@ -71,6 +76,10 @@ def test_all_laws_are_read(tmp_path):
         ("stress = [0.1, 0.2]", "stress = [0.3, 0.4]", "must be equal"),
         ("[matrix]", "[matrix", "not a TOML file"),
         ('law = "orthotropic_elastic"', "law = 3", "law is 3"),
+        ('beside = "inclusion"', 'beside = "grain"', r"\[pore\]: a void .* one of matrix, second"),
+        ('beside = "inclusion"', 'beside = "pore"', "a void has one entry more, beside"),
+        ('beside = "inclusion"', "", "a void has one entry more, beside"),
+        ('beside = "inclusion"', 'beside = "matrix"\nstiffness = 1', "one entry more, beside"),
     ],
 )
 def test_errors_name_file_phase_and_entry(tmp_path, old, new, message):

@@ -178,6 +178,8 @@ def test_two_descriptors_three_phases_and_a_void(tmp_path: Path) -> None:
         expected = [1 - fraction, (1 - share) * fraction, share * fraction]
         np.testing.assert_allclose(network.phase_fraction, expected, atol=2e-3)
     assert database.provenance["error_budgets"] == [None] * 4
+    # Every network stands at a corner: the others cannot stand in for it.
+    assert [each["leave_one_out"] for each in database.provenance["errors"]] == [None] * 4
     void = TrainingSet.load(tmp_path / "work" / "samples_0.5_0.3.h5").phase_stiffness[:, 2]
     np.testing.assert_array_equal(void, void[:, :1, :1] * np.eye(3))
 
