@@ -17,6 +17,10 @@ def interpolate(networks: Sequence[Network], weights: Array) -> Network:
     normals n_k share most, the principal eigenvector of Σ w_k n_k n_kᵀ, for which n and -n are the
     same; leaf orientations likewise. Nothing depends on the order of the networks.
 
+    Where the normals of three networks in 2D go once around, as 0, 60 and 120 degrees do, there is
+    a point between them at which the direction jumps: no interpolation is continuous there. The
+    networks of a database have to resemble each other more than that.
+
     Args:
         networks: n networks that share dimension, phases and `leaf_phase`.
         weights: Of sum one, (n,). A leaf whose weight would turn negative is dead.
