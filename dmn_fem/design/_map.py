@@ -36,6 +36,7 @@ def design_map(
     quantities: Sequence[str] = ELASTIC,
     directions: Sequence[str] = ("11",),
     strain: float = 0.02,
+    compare: bool = True,
     full_fields: int = 0,
     progress: Callable[[int, int], object] | None = None,
 ) -> DesignMap:
@@ -52,6 +53,7 @@ def design_map(
             `Database.estimated_error`).
         directions: Stress components of yield and hardening.
         strain: Strain up to which these are looked for, and at which the hardening is told.
+        compare: Whether bounds and mean-field estimates stand beside, see `estimates`.
         full_fields: At how many of the points, spread over their order, the full field of the
             recipe's cell answers as well.
         progress: Told how many networks and full fields are done, and of how many.
@@ -78,22 +80,23 @@ def design_map(
     def answers() -> Iterator[list[_Found]]:
         for place, network in enumerate(networks):
             stiffness = network.stiffness(phases)
-            beside = estimates(
-                stiffness,
-                network.phase_fraction,
-                phases,
-                database.dimension,
-                *inclusions(database, where[place]),
-            )
-            law: Law = NetworkLaw(network, laws)
-            own = _properties(stiffness, law, inelastic, strain, where[place])
+            own = _elastic(stiffness)
+            if inelastic:
+                own |= _inelastic(NetworkLaw(network, laws), inelastic, strain, where[place])
             if "estimated_error" in quantities:
                 own["estimated_error"] = database.estimated_error(**where[place])
-            yield [(place, NETWORK, own), *((place, name, each) for name, each in beside.items())]
+            found: list[_Found] = [(place, NETWORK, own)]
+            if compare:
+                known = inclusions(database, where[place])
+                parts = network.phase_fraction
+                beside = estimates(stiffness, parts, phases, database.dimension, *known)
+                found += [(place, name, each) for name, each in beside.items()]
+            yield found
         for place, image in zip(chosen, images, strict=True):
             stiffness = homogenize(image, phases).stiffness
-            law = UnitCellLaw(image, laws)
-            own = _properties(stiffness, law, inelastic, strain, where[place])
+            own = _elastic(stiffness)
+            if inelastic:
+                own |= _inelastic(UnitCellLaw(image, laws), inelastic, strain, where[place])
             yield [(place, FULL_FIELD, own)]
 
     values: dict[str, dict[str, Array]] = {}
@@ -109,12 +112,17 @@ def design_map(
     return DesignMap(names, table, fixed, _nodes(database, names, fixed), values)
 
 
-def _properties(
-    stiffness: Array, law: Law, directions: Sequence[str], strain: float, at: Mapping[str, Any]
-) -> dict[str, float]:
-    """Elastic properties of a composite, and inelastic ones under stress in some directions."""
+def _elastic(stiffness: Array) -> dict[str, float]:
+    """Elastic properties of a composite."""
     found = {name: float(value) for name, value in elastic_constants(stiffness).items()}
-    found["anisotropy"] = float(universal_anisotropy(stiffness))
+    return found | {"anisotropy": float(universal_anisotropy(stiffness))}
+
+
+def _inelastic(
+    law: Law, directions: Sequence[str], strain: float, at: Mapping[str, Any]
+) -> dict[str, float]:
+    """How a composite yields and hardens under stress in some directions."""
+    found: dict[str, float] = {}
     for direction in directions:
         try:
             answer = hardening(law, direction, strain)

@@ -14,6 +14,7 @@ from dmn_fem.notation import Array
 from dmn_fem.plotting._figures import new_figure
 
 _COLUMNS = 3
+_LEVELS = 13
 _BANDS = {
     "Reuss to Voigt": ("reuss", "voigt", 0.12),
     "Hashin-Shtrikman": ("hashin_shtrikman_lower", "hashin_shtrikman_upper", 0.25),
@@ -123,7 +124,9 @@ def _draw_contours(design: DesignMap) -> Figure:
             axes.text(0.5, 0.5, "too few values", ha="center", transform=axes.transAxes)
             continue
         low, high = float(values[known].min()), float(values[known].max())
-        levels = np.linspace(low, high if high > low else low + 1e-9, 13)
+        # What is uniform but for rounding has no contours.
+        low, high = (low, high) if high - low > 1e-9 * abs(high) else (low - 0.5, low + 0.5)
+        levels = np.linspace(low, high, _LEVELS)
         shades = axes.tricontourf(*points[known].T, values[known], levels, cmap="viridis")
         figure.colorbar(shades, ax=axes, format="%.3g")
         axes.plot(*nodes.T, "x", color="white", mew=1.5, ms=6)

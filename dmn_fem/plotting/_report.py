@@ -162,9 +162,9 @@ def _maps(database: Database) -> Iterator[str]:
     else:
         yield html.not_recorded("What an estimate of the error between the networks needs")
     for points, fixed in zip(grids, slices, strict=True):
-        design = design_map(database, laws, points, fixed, quantities=quantities)
-        place = "".join(f", at {name} {value:g}" for name, value in fixed.items())
         curves = len(points) == 1
+        design = design_map(database, laws, points, fixed, quantities=quantities, compare=curves)
+        place = "".join(f", at {name} {value:g}" for name, value in fixed.items())
         marks = (
             "Grey bands are bounds, dashed and dotted lines mean-field estimates, triangles at the "
             "bottom stored networks."

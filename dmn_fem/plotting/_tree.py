@@ -138,18 +138,9 @@ def _draw_levels(axes: Axes, tree: Tree, place: _Placement, colours: Array, dept
 
 def _draw_cuts(axes: Axes, tree: Tree, colours: Array) -> None:
     """A square cut into the leaves."""
-    leaves = len(tree.leaf_weight)
-    polygons: dict[int, Array] = {
-        leaves + len(tree.fraction) - 1: np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
-    }
-    for node in reversed(range(len(tree.fraction))):
-        first, second = tree.children[node]
-        polygon = polygons.pop(leaves + node)
-        parts = _cut(polygon, tree.normal[node, :2], float(tree.fraction[node]))
-        polygons[int(first)], polygons[int(second)] = parts
     axes.add_collection(
         PolyCollection(
-            [polygons[leaf] for leaf in range(leaves)],
+            leaf_polygons(tree),
             facecolors=colours[tree.leaf_phase],
             edgecolors="white",
             linewidths=0.4,
@@ -159,7 +150,24 @@ def _draw_cuts(axes: Axes, tree: Tree, colours: Array) -> None:
     axes.set(xlabel="$x_1$", ylabel="$x_2$", title="cut along every interface")
 
 
-def _area(polygon: Array) -> float:
+def leaf_polygons(tree: Tree) -> list[Array]:
+    """The unit square cut at every node along its interface: a convex polygon for each leaf.
+
+    The areas are the weights of the leaves.
+    """
+    leaves = len(tree.leaf_weight)
+    square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    polygons = {leaves + len(tree.fraction) - 1: square}
+    for node in reversed(range(len(tree.fraction))):
+        first, second = tree.children[node].tolist()
+        whole = polygons.pop(leaves + node)
+        parts = _cut(whole, tree.normal[node, :2], float(tree.fraction[node]))
+        polygons[first], polygons[second] = parts
+    return [polygons[leaf] for leaf in range(leaves)]
+
+
+def area(polygon: Array) -> float:
+    """Area of a convex polygon of corners (n, 2)."""
     x, y = polygon.T
     return 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
 
@@ -181,6 +189,6 @@ def _cut(polygon: Array, normal: Array, fraction: float) -> tuple[Array, Array]:
     """A convex polygon in two by a line of this normal; the first has this part of the area."""
     height = polygon @ normal
     low, high = height.min(), height.max()
-    target = fraction * _area(polygon)
-    level = brentq(lambda level: _area(_below(polygon, height, level)) - target, low, high)
+    target = fraction * area(polygon)
+    level = brentq(lambda level: area(_below(polygon, height, level)) - target, low, high)
     return _below(polygon, height, level), _below(polygon, -height, -level)
