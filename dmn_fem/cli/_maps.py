@@ -126,7 +126,10 @@ def _axis(entry: str) -> tuple[str, ArrayLike]:
         if name == "orientation":
             return name, int(text)
         first, last, count = text.split(":")
-        return name, np.linspace(float(first), float(last), int(count))
+        values = np.linspace(float(first), float(last), int(count))
+        if values.size and np.isfinite(values).all():
+            return name, values
+        raise ValueError(text)
     except ValueError:
         raise ValueError(
             f"--over {entry}: it must be NAME=FIRST:LAST:COUNT, as volume_fraction=0.1:0.6:21, "

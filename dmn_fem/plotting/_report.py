@@ -15,7 +15,7 @@ from dmn_fem.laws import LinearElastic, PhaseLaw, initial_stiffness
 from dmn_fem.notation import Array
 from dmn_fem.plotting import _html as html
 from dmn_fem.plotting._maps import draw_design_map
-from dmn_fem.plotting._training import draw_errors, draw_learning_curves
+from dmn_fem.plotting._training import draw_errors, draw_learning_curves, part
 from dmn_fem.plotting._tree import draw_tree
 
 CONTRAST = 10.0
@@ -118,10 +118,10 @@ def _errors(database: Database) -> Iterator[str]:
         [
             [
                 name,
-                *(_percent(_part(each, kind, norm)) for kind, norm in kinds),
+                *(_percent(part(each, kind, norm)) for kind, norm in kinds),
                 _percent(each.get("leave_one_out")),
-                _percent(_part(budget, "discretisation", "error")),
-                _percent(_part(budget, "realisations", "standard_deviation")),
+                _percent(part(budget, "discretisation", "error")),
+                _percent(part(budget, "realisations", "standard_deviation")),
                 _percent(budget.get("tolerance")),
             ]
             for name, each, budget in zip(names, errors, budgets, strict=True)
@@ -264,11 +264,6 @@ def _per_network(database: Database, name: str) -> list[Mapping[str, Any]]:
     if not isinstance(listed, list) or len(listed) != len(database.networks):
         return [{} for _ in database.networks]
     return [each if isinstance(each, Mapping) else {} for each in listed]
-
-
-def _part(values: Mapping[str, Any], first: str, second: str) -> Mapping[str, float] | None:
-    found = values.get(first)
-    return None if found is None else found.get(second)
 
 
 def _percent(errors: Mapping[str, float] | None) -> str:

@@ -54,13 +54,11 @@ def draw_errors(
     """
     places = np.arange(len(names))
     series = {
-        "training": [_part(each, "training", "stiffness") for each in errors],
-        "held out": [_part(each, "held_out", "stiffness") for each in errors],
+        "training": [part(each, "training", "stiffness") for each in errors],
+        "held out": [part(each, "held_out", "stiffness") for each in errors],
         "leave one out": [each.get("leave_one_out") for each in errors],
-        "data: grid": [_part(each, "discretisation", "error") for each in budgets],
-        "data: realisation": [
-            _part(each, "realisations", "standard_deviation") for each in budgets
-        ],
+        "data: grid": [part(each, "discretisation", "error") for each in budgets],
+        "data: realisation": [part(each, "realisations", "standard_deviation") for each in budgets],
         "data: tolerance": [each.get("tolerance") for each in budgets],
     }
     figure = new_figure(max(8.0, 0.5 * len(names) + 3.0), 4.2)
@@ -87,6 +85,7 @@ def draw_errors(
     return figure
 
 
-def _part(values: Mapping[str, Any], first: str, second: str) -> Mapping[str, float] | None:
+def part(values: Mapping[str, Any], first: str, second: str) -> Mapping[str, float] | None:
+    """An entry of an entry, None where one of them is missing."""
     found = values.get(first)
     return None if found is None else found.get(second)
