@@ -204,15 +204,36 @@ class Network:
         phase_fraction: ArrayLike,
         leaves: int,
         rng: np.random.Generator,
+        *,
+        oriented: bool = False,
     ) -> "Network":
-        """A random start for training: z ~ U(.2, .8), uniform angles, phases in alternation."""
+        """A random start for training: z ~ U(.2, .8), uniform angles, phases in alternation.
+
+        Args:
+            dimension: 2 or 3.
+            phases: Names of the P phases; one for a polycrystal.
+            phase_fraction: Their volume fractions, (P,).
+            leaves: Number of leaves.
+            rng: Random numbers.
+            oriented: Whether the leaves get orientations, at random (in 2D about axis 3), as
+                anisotropic phases need them.
+        """
+        activation = rng.uniform(0.2, 0.8, leaves)
+        angles = rng.uniform(0.0, np.pi, (leaves - 1, dimension - 1))
+        orientation = None
+        if oriented:
+            quaternion = rng.normal(size=(leaves, 4))
+            if dimension == 2:
+                quaternion[:, 1:3] = 0.0
+            orientation = quaternion / np.linalg.norm(quaternion, axis=1, keepdims=True)
         return cls(
             dimension,
             phases,
             np.arange(leaves, dtype=np.int64) % len(phases),
             np.asarray(phase_fraction, dtype=float),
-            rng.uniform(0.2, 0.8, leaves),
-            rng.uniform(0.0, np.pi, (leaves - 1, dimension - 1)),
+            activation,
+            angles,
+            orientation,
         )
 
     @property

@@ -227,3 +227,16 @@ def test_bad_networks_are_refused(change, message):
     Network(**good)
     with pytest.raises(ValueError, match=message):
         Network(**(good | change))
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_random_orientations_leave_all_else_as_it_was(dimension: int) -> None:
+    plain, oriented = (
+        Network.random(dimension, ("grain",), (1.0,), 9, np.random.default_rng(3), oriented=flag)
+        for flag in (False, True)
+    )
+    assert plain.leaf_orientation is None
+    np.testing.assert_array_equal(oriented.normal_angles, plain.normal_angles)
+    np.testing.assert_array_equal(oriented.leaf_activation, plain.leaf_activation)
+    assert np.linalg.norm(oriented.leaf_orientation, axis=1) == pytest.approx(np.ones(9))
+    assert (oriented.leaf_orientation[:, 1:3] == 0).all() == (dimension == 2)

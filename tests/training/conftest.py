@@ -15,13 +15,18 @@ PHASES = ("matrix", "inclusion")
 @pytest.fixture
 def random_network() -> Callable[..., Network]:
     def make(
-        leaves: int = 8, fraction: float = 0.3, seed: int = 0, dimension: int = 2, phases: int = 2
+        leaves: int = 8,
+        fraction: float = 0.3,
+        seed: int = 0,
+        dimension: int = 2,
+        phases: int = 2,
+        oriented: bool = False,
     ) -> Network:
         names = tuple(f"phase_{p}" for p in range(phases)) if phases != 2 else PHASES
         others = np.full(phases - 1, 1 - fraction) / max(phases - 1, 1)
         fractions = np.append(others, fraction if phases > 1 else 1.0)
         rng = np.random.default_rng(seed)
-        return Network.random(dimension, names, fractions, leaves, rng)
+        return Network.random(dimension, names, fractions, leaves, rng, oriented=oriented)
 
     return make
 

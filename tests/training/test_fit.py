@@ -1,6 +1,7 @@
 """Fitting: it learns, and goes on after a kill to the same bits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +217,31 @@ def test_any_number_of_leaves_and_phases(
     weights = result.network.leaf_weights
     shares = np.bincount(result.network.leaf_phase, weights=weights)
     np.testing.assert_allclose(shares, training.phase_fraction, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("dimension", "phases"), [(2, 1), (3, 1), (2, 2)])
+def test_orientations_of_anisotropic_phases_are_trained(
+    tmp_path: Path,
+    dimension: int,
+    phases: int,
+    random_network: Callable[..., Network],
+    sampled: Callable[..., Samples],
+) -> None:
+    """A polycrystal of one phase, and a matrix with inclusions that are turned."""
+    kind = {"dimension": dimension, "phases": phases, "oriented": True}
+    data = sampled(random_network(6, seed=2, **kind), 30).split(10)
+    start = random_network(12, seed=1, **kind)
+    settings = Settings(iterations=60)
+    whole = fit(start, *data, settings)
+    aligned = fit(replace(start, leaf_orientation=None), *data, settings)
+    assert whole.held_out.stiffness.mean < 0.1 * evaluate(start, data[1]).stiffness.mean
+    assert whole.held_out.stiffness.mean < 0.2 * aligned.held_out.stiffness.mean
+    assert np.linalg.norm(whole.network.leaf_orientation, axis=1) == pytest.approx(np.ones(12))
+    file = tmp_path / "run.checkpoint"
+    with pytest.raises(Killed):
+        fit(start, *data, settings, checkpoint=file, progress=kill_after(1))
+    assert_equal_bits(fit(start, *data, settings, checkpoint=file), whole)
+    turned = replace(start, leaf_orientation=np.roll(start.leaf_orientation, 1, axis=0))
+    for other in (turned, replace(start, leaf_orientation=None)):
+        with pytest.raises(CheckpointError):
+            fit(other, *data, settings, checkpoint=file)
