@@ -11,6 +11,12 @@ from dmn_fem.homogenization._draw import draw_phase_stiffness
 from dmn_fem.homogenization._elastic import EffectiveStiffness, effective_stiffness, homogenize
 from dmn_fem.homogenization._executors import Workers, start_processes, start_ranks
 from dmn_fem.homogenization._full_field import LinearSolution, SpectralGrid, solve_linear
+from dmn_fem.homogenization._inelastic import (
+    InelasticPlan,
+    sample_inelastic,
+    sample_inelastic_family,
+)
+from dmn_fem.homogenization._inelastic_set import InelasticSet
 from dmn_fem.homogenization._local_fields import LOCAL_FORMATS, LocalFields
 from dmn_fem.homogenization._mixing import Mixing
 from dmn_fem.homogenization._orientation import orientation_average
@@ -45,6 +51,8 @@ __all__ = [
     "EffectiveThermoelasticity",
     "ErrorBudget",
     "Inclusion",
+    "InelasticPlan",
+    "InelasticSet",
     "LinearSolution",
     "LocalFields",
     "Member",
@@ -70,6 +78,8 @@ __all__ = [
     "reuss",
     "sample",
     "sample_family",
+    "sample_inelastic",
+    "sample_inelastic_family",
     "self_consistent",
     "solve_linear",
     "start_processes",

@@ -10,16 +10,11 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
-import numpy as np
-
-from dmn_fem.homogenization._elastic import EffectiveStiffness, homogenize
 from dmn_fem.homogenization._executors import Workers
 from dmn_fem.homogenization._journal import Journal, Key, refuse_other_recipe
-from dmn_fem.homogenization._plan import GROWS, ITSELF, ImageError, SetPlan
-from dmn_fem.homogenization._training_set import TrainingSet
-from dmn_fem.microstructure import PhaseImage
-from dmn_fem.notation import Array
+from dmn_fem.homogenization._plan import ITSELF, ImageError, Plan
 
 Progress = Callable[[str, int, int], None]
 """Told what is being computed, how many results of the campaign there are, and of how many."""
@@ -33,7 +28,7 @@ def silent(what: str, done: int, count: int) -> None:
     """Progress that nobody wants to see."""
 
 
-def run(plans: Sequence[SetPlan], workers: Workers, progress: Progress = silent) -> None:
+def run(plans: Sequence[Plan[Any]], workers: Workers, progress: Progress = silent) -> None:
     """Compute what the training sets lack.
 
     Args:
@@ -67,11 +62,11 @@ def run(plans: Sequence[SetPlan], workers: Workers, progress: Progress = silent)
 
 @dataclass(frozen=True)
 class _Job:
-    """A result to compute: whose it is, and the arguments of `homogenize`."""
+    """A result to compute: whose it is, and the arguments of the plan's function."""
 
     making: "_Making"
     key: Key
-    task: tuple[PhaseImage, Array, float]
+    task: tuple[Any, ...]
 
     @property
     def title(self) -> str:
@@ -82,22 +77,21 @@ class _Job:
     @property
     def name(self) -> str:
         """What an error says."""
-        variant, number = self.key
-        where = "" if variant == ITSELF else f" ({variant} of the error budget)"
-        return f"{self.making.plan.path}: sample {number}{where}"
+        plan = self.making.plan
+        return f"{plan.path}: {plan.name(self.key)}"
 
 
 class _Making:
     """A training set, as far as it is there; the stack closes its journal."""
 
-    def __init__(self, plan: SetPlan, stack: ExitStack) -> None:
+    def __init__(self, plan: Plan[Any], stack: ExitStack) -> None:
         self.plan = plan
-        self._results: dict[Key, EffectiveStiffness] = {}
-        self._journal: Journal | None = None
+        self._results: dict[Key, Any] = {}
+        self._journal: Journal[Any] | None = None
         beside = plan.path.with_name(plan.path.name + ".journal")
         if not self._read_set() or beside.exists():
-            identity = {key: value for key, value in plan.recipe.items() if key not in GROWS}
-            self._journal = Journal(beside, identity, plan.phase_stiffness.shape[-1])
+            identity = {key: value for key, value in plan.recipe.items() if key not in plan.grows}
+            self._journal = plan.journal(beside, identity)
             stack.callback(self._journal.close)
             # Another campaign may have finished the set before this one held the journal.
             self._read_set()
@@ -111,7 +105,7 @@ class _Making:
         for key, task in zip(self.missing, self.plan.tasks(self.missing), strict=True):
             yield _Job(self, key, task)
 
-    def keep(self, key: Key, result: EffectiveStiffness) -> None:
+    def keep(self, key: Key, result: Any) -> None:
         """Take a result that was missing."""
         assert self._journal is not None
         self._journal.append(key, result)
@@ -122,7 +116,7 @@ class _Making:
     def _finish(self) -> None:
         """Write the set, if all of it is there and was not before."""
         if self._journal is not None and self._left == 0:
-            self.plan.training_set(self._results).save(self.plan.path)
+            self.plan.write(self._results)
             self._journal.remove()
 
     def _read_set(self) -> bool:
@@ -130,34 +124,21 @@ class _Making:
         path, wanted = self.plan.path, self.plan.recipe
         if not path.exists():
             return False
-        found = TrainingSet.load(path)
-        refuse_other_recipe(path, found.recipe | {key: wanted[key] for key in GROWS}, wanted)
-        if len(found.stiffness) > self.plan.count:
-            raise ValueError(
-                f"{path} holds {len(found.stiffness)} samples already, {self.plan.count} are asked "
-                "for; ask for at least as many or choose another file"
-            )
-        samples = zip(found.stiffness, found.iterations, found.error, strict=True)
-        for number, (stiffness, iterations, error) in enumerate(samples):
-            self._results[ITSELF, number] = EffectiveStiffness(stiffness, iterations, float(error))
-        if found.error_budget is not None:
-            for name, variant in found.error_budget.variants.items():
-                for number, stiffness in zip(found.error_budget.sample, variant, strict=True):
-                    # Of the budget's results a set holds, and needs, the stiffness alone.
-                    result = EffectiveStiffness(stiffness, np.zeros(len(stiffness), int), 0.0)
-                    self._results[name, int(number)] = result
-        return found.recipe == wanted
+        found, results = self.plan.read()
+        refuse_other_recipe(path, found | {key: wanted[key] for key in self.plan.grows}, wanted)
+        self._results |= results
+        return found == wanted
 
 
-def _results(jobs: Iterator[_Job], workers: Workers) -> Iterator[tuple[_Job, EffectiveStiffness]]:
+def _results(jobs: Iterator[_Job], workers: Workers) -> Iterator[tuple[_Job, Any]]:
     """Results as they come; after a failure those that were still on their way, and then it."""
-    running: dict[Future[EffectiveStiffness], _Job] = {}
+    running: dict[Future[Any], _Job] = {}
     failure: BaseException | None = None
     while True:
         try:
             free = workers.capacity - len(running) if failure is None else 0
             for job in islice(jobs, free):
-                running[workers.executor.submit(homogenize, *job.task)] = job
+                running[workers.executor.submit(job.making.plan.compute, *job.task)] = job
         except ImageError as error:
             failure = CampaignError(str(error))
         except BrokenExecutor as error:

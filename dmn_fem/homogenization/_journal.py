@@ -10,41 +10,42 @@ import fcntl
 import json
 import os
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from dmn_fem.homogenization._elastic import EffectiveStiffness
-
 type Key = tuple[str, int]
 """Under which conditions, and the number of the sample."""
 
 
-class Journal:
+class Journal[Result]:
     """Results of a campaign as far as it came.
 
     Args:
         path: The file; it is made if there is none.
         identity: All that determines the result of a key.
-        size: Components of a strain, S.
+        result: Makes a result from its parts.
+        parts: Names, types and shapes of the parts: fields of a NumPy record and attributes of a
+            result.
 
     Raises:
         ValueError: If the file is no journal, has another identity, or belongs to a campaign that
             is running; it is left as it is.
     """
 
-    def __init__(self, path: Path, identity: dict[str, Any], size: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        identity: dict[str, Any],
+        result: Callable[..., Result],
+        parts: list[tuple[str, str, tuple[int, ...]]],
+    ) -> None:
         self.path = path
-        self._dtype = np.dtype(
-            [
-                ("variant", "S24"),
-                ("sample", "<i8"),
-                ("stiffness", "<f8", (size, size)),
-                ("iterations", "<i8", size),
-                ("error", "<f8"),
-            ]
-        )
+        self._result = result
+        self._parts = [name for name, *_ in parts]
+        self._dtype = np.dtype([("variant", "S24", ()), ("sample", "<i8", ()), *parts])
         self._file = _hold(path)
         try:
             self._start(identity)
@@ -63,7 +64,7 @@ class Journal:
         self.path.unlink(missing_ok=True)
         self._file.close()
 
-    def results(self) -> dict[Key, EffectiveStiffness]:
+    def results(self) -> dict[Key, Result]:
         """The whole records; a damaged one and all behind it are dropped from the file."""
         self._file.seek(0)
         header, _, content = self._file.read().partition(b"\n")
@@ -74,19 +75,19 @@ class Journal:
         self._file.truncate(len(header) + 1 + whole)
         parts = [content[i : i + length] for i in range(0, whole, length + 4)]
         return {
-            (str(each["variant"], "ascii"), int(each["sample"])): EffectiveStiffness(
-                each["stiffness"], each["iterations"], float(each["error"])
+            (str(each["variant"], "ascii"), int(each["sample"])): self._result(
+                *(each[name] for name in self._parts)
             )
             for each in np.frombuffer(b"".join(parts), dtype=self._dtype)
         }
 
-    def append(self, key: Key, result: EffectiveStiffness) -> None:
+    def append(self, key: Key, result: Result) -> None:
         """Add a record.
 
         Raises:
             OSError: If it cannot be written, as on a full disk; the records before it stay.
         """
-        values = (*key, result.stiffness, result.iterations, result.error)
+        values = (*key, *(getattr(result, name) for name in self._parts))
         record = np.array(values, dtype=self._dtype).tobytes()
         self._write(record + zlib.crc32(record).to_bytes(4, "little"))
 

@@ -8,31 +8,76 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from dmn_fem.homogenization._budget import TIGHTER, BudgetSettings, ErrorBudget, least_order
 from dmn_fem.homogenization._draw import draw_phase_stiffness
-from dmn_fem.homogenization._elastic import SOLVER, EffectiveStiffness
-from dmn_fem.homogenization._journal import Key
+from dmn_fem.homogenization._elastic import SOLVER, EffectiveStiffness, homogenize
+from dmn_fem.homogenization._journal import Journal, Key
 from dmn_fem.homogenization._training_set import TrainingSet
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import Array
 
 ITSELF = "image"
 """Variant of the keys of the samples themselves."""
-GROWS = "count", "error_budget"
-"""Parts of a recipe that a finished set may be asked more of."""
 
 
 class ImageError(ValueError):
     """An image of an error budget cannot be made."""
 
 
+class Plan[Result](Protocol):
+    """What a file of results is to hold, and how they are computed; for `_campaign.run`."""
+
+    grows: ClassVar[tuple[str, ...]]
+    """Parts of the recipe that a finished file may be asked more of."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        ...
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        """Keys of all results, in the order in which they are computed."""
+        ...
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """All that determines the file."""
+        ...
+
+    @property
+    def compute(self) -> Callable[..., Result]:
+        """Makes a result of a task; a function that can be sent to other processes."""
+        ...
+
+    def tasks(self, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
+        """Arguments of `compute`, made one by one."""
+        ...
+
+    def name(self, key: Key) -> str:
+        """What progress and errors call a result."""
+        ...
+
+    def journal(self, path: Path, identity: dict[str, Any]) -> Journal[Result]:
+        """The journal for the results."""
+        ...
+
+    def read(self) -> tuple[dict[str, Any], dict[Key, Result]]:
+        """Recipe and results of the file, which is there."""
+        ...
+
+    def write(self, results: Mapping[Key, Result]) -> None:
+        """Write the file from all of the results."""
+        ...
+
+
 @dataclass(frozen=True)
 class SetPlan:
-    """What a training set is to hold.
+    """What a training set is to hold; a `Plan`.
 
     Attributes:
         path: The file.
@@ -50,6 +95,8 @@ class SetPlan:
     Raises:
         ValueError: If the tolerance is out of range.
     """
+
+    grows: ClassVar[tuple[str, ...]] = ("count", "error_budget")
 
     path: Path
     image: PhaseImage
@@ -125,6 +172,50 @@ class SetPlan:
                     raise ImageError(message) from error
             tolerance = self.tolerance / TIGHTER if variant == "tolerance" else self.tolerance
             yield image, self.phase_stiffness[number], tolerance
+
+    @property
+    def compute(self) -> Callable[..., EffectiveStiffness]:
+        """`homogenize`."""
+        return homogenize
+
+    def name(self, key: Key) -> str:
+        """What progress and errors call a result."""
+        variant, number = key
+        where = "" if variant == ITSELF else f" ({variant} of the error budget)"
+        return f"sample {number}{where}"
+
+    def journal(self, path: Path, identity: dict[str, Any]) -> Journal[EffectiveStiffness]:
+        """The journal for the results."""
+        size = self.phase_stiffness.shape[-1]
+        parts = [("stiffness", "<f8", (size, size)), ("iterations", "<i8", (size,))]
+        return Journal(path, identity, EffectiveStiffness, [*parts, ("error", "<f8", ())])
+
+    def read(self) -> tuple[dict[str, Any], dict[Key, EffectiveStiffness]]:
+        """Recipe and results of the file.
+
+        Raises:
+            ValueError: If the file holds more than is asked for.
+        """
+        found, results = TrainingSet.load(self.path), {}
+        if len(found.stiffness) > self.count:
+            raise ValueError(
+                f"{self.path} holds {len(found.stiffness)} samples already, {self.count} are asked "
+                "for; ask for at least as many or choose another file"
+            )
+        samples = zip(found.stiffness, found.iterations, found.error, strict=True)
+        for number, (stiffness, iterations, error) in enumerate(samples):
+            results[ITSELF, number] = EffectiveStiffness(stiffness, iterations, float(error))
+        if found.error_budget is not None:
+            for name, variant in found.error_budget.variants.items():
+                for number, stiffness in zip(found.error_budget.sample, variant, strict=True):
+                    # Of the budget's results a set holds, and needs, the stiffness alone.
+                    result = EffectiveStiffness(stiffness, np.zeros(len(stiffness), int), 0.0)
+                    results[name, int(number)] = result
+        return found.recipe, results
+
+    def write(self, results: Mapping[Key, EffectiveStiffness]) -> None:
+        """Write the training set."""
+        self.training_set(results).save(self.path)
 
     def training_set(self, results: Mapping[Key, EffectiveStiffness]) -> TrainingSet:
         """The set, from all of its results."""

@@ -12,7 +12,7 @@ from dmn_fem.laws._materials import (
     TabulatedHardening,
     VoceHardening,
 )
-from dmn_fem.laws._phases import read_phases
+from dmn_fem.laws._phases import parse_phases, phase_tables, read_phases
 from dmn_fem.laws._protocol import Code, Field, Law, Record, State, Status
 from dmn_fem.laws._void import VOID, void
 
@@ -35,6 +35,8 @@ __all__ = [
     "check_tangent",
     "initial_stiffness",
     "law_function",
+    "parse_phases",
+    "phase_tables",
     "read_phases",
     "void",
 ]

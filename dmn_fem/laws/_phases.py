@@ -1,6 +1,8 @@
 """Reading ``phases.toml``: a table a phase, the same names as in Python."""
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +49,7 @@ def _construct(kinds: dict[str, type], key: str, table: Any, where: str) -> Any:
 
 
 def read_phases(path: str | Path) -> dict[str, PhaseLaw]:
-    """Phase laws by name of the phase.
-
-    Beside the laws of Python there is ``law = "void"``, ``beside = "matrix"``: see `void`.
+    """Phase laws by name of the phase, see `parse_phases`.
 
     Raises:
         ValueError: With file, phase and entry, if the file is not TOML, or a law or its parameters
@@ -61,20 +61,66 @@ def read_phases(path: str | Path) -> dict[str, PhaseLaw]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
-    laws: dict[str, PhaseLaw] = {}
+    return parse_phases(tables, str(path))
+
+
+def parse_phases(tables: Mapping[str, Any], where: str) -> dict[str, PhaseLaw]:
+    """Phase laws by name of the phase, from the tables of a ``phases.toml``.
+
+    Beside the laws of Python there is ``law = "void"``, ``beside = "matrix"``: see `void`.
+
+    Args:
+        tables: By name of the phase.
+        where: What errors begin with.
+
+    Raises:
+        ValueError: With phase and entry, if a law or its parameters are not right.
+    """
+    source, laws = where, dict[str, PhaseLaw]()
     solid = {phase: table for phase, table in tables.items() if not _is_void(table)}
     for phase, table in solid.items():
-        where = f"{path}: [{phase}]"
+        where = f"{source}: [{phase}]"
         if isinstance(table, dict) and "hardening" in table:
             hardening = _construct(HARDENINGS, "type", table["hardening"], f"{where} hardening")
             table = {**table, "hardening": hardening}
         laws[phase] = _construct(LAWS, "law", table, where)
     voids = {
-        phase: _void(table, laws, f"{path}: [{phase}]")
+        phase: _void(table, laws, f"{source}: [{phase}]")
         for phase, table in tables.items()
         if phase not in solid
     }
     return {phase: voids.get(phase) or laws[phase] for phase in tables}
+
+
+def phase_tables(laws: Mapping[str, PhaseLaw]) -> dict[str, dict[str, Any]]:
+    """The tables that `parse_phases` makes these laws of, with all their parameters.
+
+    Raises:
+        ValueError: If a law is none of those that a file can name.
+    """
+    names = {kind: name for name, kind in LAWS.items()}
+    hardenings = {kind: name for name, kind in HARDENINGS.items()}
+    tables: dict[str, dict[str, Any]] = {}
+    for phase, law in laws.items():
+        if type(law) not in names:
+            raise ValueError(
+                f"{phase}: {type(law).__name__} has no name in phases.toml; "
+                f"there are {', '.join(LAWS)}"
+            )
+        tables[phase] = {"law": names[type(law)]} | _entries(law)
+        hardening = tables[phase].get("hardening")
+        if hardening is not None:
+            table = {"type": hardenings[type(hardening)]} | _entries(hardening)
+            tables[phase]["hardening"] = table
+    return tables
+
+
+def _entries(parameters: Any) -> dict[str, Any]:
+    """Fields of a dataclass, as JSON and TOML know them."""
+    values = {each.name: getattr(parameters, each.name) for each in fields(parameters)}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+    }
 
 
 def _is_void(table: Any) -> bool:

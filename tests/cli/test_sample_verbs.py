@@ -74,7 +74,7 @@ def test_failing_sample_is_status_1(folder, call, monkeypatch):
     def fail(*_):
         raise ValueError("the full field did not converge")
 
-    monkeypatch.setattr("dmn_fem.homogenization._campaign.homogenize", fail)
+    monkeypatch.setattr("dmn_fem.homogenization._plan.homogenize", fail)
     code, _, err = call("sample tiny.toml --directory work")
     assert code == 1
     assert "dmn-fem: work/samples_0.2.h5: sample 0: the full field did not converge" in err
@@ -89,7 +89,7 @@ def test_interrupt_is_said_and_loses_nothing(folder, call, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("dmn_fem.homogenization._campaign.homogenize", interrupted)
+        patch.setattr("dmn_fem.homogenization._plan.homogenize", interrupted)
         code, _, err = call("sample tiny.toml --directory work")
     assert code == 130
     assert "dmn-fem: interrupted; samples, trainings and builds go on" in err

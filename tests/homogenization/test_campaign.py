@@ -51,7 +51,7 @@ realisations = 2
 """
 RESULTS = 2 * (16 + 2 * (1 + 1 + 2))
 """Results of the whole campaign: samples, then tolerance, coarse grid and realisations."""
-HOMOGENIZE = "dmn_fem.homogenization._campaign.homogenize"
+HOMOGENIZE = "dmn_fem.homogenization._plan.homogenize"
 COMMAND = [sys.executable, "-c", "from dmn_fem.cli import main; main()", "sample"]
 ENVIRONMENT = os.environ | {"UCX_TLS": "self,sm,tcp", "OMP_NUM_THREADS": "1"}
 
@@ -339,7 +339,7 @@ def test_ranks_give_the_same_bits(recipe, expected, tmp_path: Path) -> None:
 
 FAILING = """
 import numpy as np
-import dmn_fem.homogenization._campaign as campaign
+import dmn_fem.homogenization._plan as plan
 from dmn_fem.cli import main
 from dmn_fem.homogenization import draw_phase_stiffness, homogenize
 
@@ -348,7 +348,7 @@ def fail(image, stiffness, tolerance):
         raise ValueError("the full field did not converge")
     return homogenize(image, stiffness, tolerance)
 
-campaign.homogenize = fail
+plan.homogenize = fail
 main()
 """
 
@@ -369,7 +369,7 @@ def test_failing_sample_ends_all_ranks_with_one_line(recipe, expected, tmp_path:
 
 SLOW = """
 import time
-import dmn_fem.homogenization._campaign as campaign
+import dmn_fem.homogenization._plan as plan
 from dmn_fem.cli import main
 from dmn_fem.homogenization import homogenize
 
@@ -377,7 +377,7 @@ def slow(*arguments):
     time.sleep(0.1)
     return homogenize(*arguments)
 
-campaign.homogenize = slow
+plan.homogenize = slow
 main()
 """
 

@@ -15,6 +15,11 @@ from dmn_fem.homogenization import EffectiveStiffness
 from dmn_fem.homogenization._journal import Journal
 
 IDENTITY = {"seed": 1}
+PARTS = [
+    ("stiffness", "<f8", (3, 3)),
+    ("iterations", "<i8", (3,)),
+    ("error", "<f8", ()),
+]
 KEYS = [("image", 0), ("image", 2), ("realisation_10", 7)]
 FULL = """
 import resource, sys
@@ -23,7 +28,8 @@ from pathlib import Path
 from dmn_fem.homogenization import EffectiveStiffness
 from dmn_fem.homogenization._journal import Journal
 path = Path(sys.argv[1])
-journal = Journal(path, {"seed": 1}, 3)
+parts = [("stiffness", "<f8", (3, 3)), ("iterations", "<i8", (3,)), ("error", "<f8", ())]
+journal = Journal(path, {"seed": 1}, EffectiveStiffness, parts)
 limit = path.stat().st_size + 50
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
@@ -40,14 +46,14 @@ def result(number: int) -> EffectiveStiffness:
 @pytest.fixture
 def journal(tmp_path) -> Path:
     path = tmp_path / "journal"
-    with closing(Journal(path, IDENTITY, 3)) as journal:
+    with closing(Journal(path, IDENTITY, EffectiveStiffness, PARTS)) as journal:
         for number, key in enumerate(KEYS):
             journal.append(key, result(number))
     return path
 
 
 def test_keeps_what_it_was_given(journal: Path) -> None:
-    with closing(Journal(journal, IDENTITY, 3)) as opened:
+    with closing(Journal(journal, IDENTITY, EffectiveStiffness, PARTS)) as opened:
         results = opened.results()
     assert list(results) == KEYS
     for number, found in enumerate(results.values()):
@@ -62,7 +68,7 @@ def test_survives_a_kill_at_any_byte(journal: Path) -> None:
     length = (len(whole) - start) // len(KEYS)
     for end in range(len(whole)):
         journal.write_bytes(whole[:end])
-        with closing(Journal(journal, IDENTITY, 3)) as resumed:
+        with closing(Journal(journal, IDENTITY, EffectiveStiffness, PARTS)) as resumed:
             done = len(resumed.results())
             assert done == max(end - start, 0) // length
             for number in range(done, len(KEYS)):
@@ -84,7 +90,7 @@ def test_drops_a_damaged_record_and_what_follows(journal: Path) -> None:
     length = (len(content) - start) // len(KEYS)
     content[start + length + 20] ^= 1
     journal.write_bytes(content)
-    with closing(Journal(journal, IDENTITY, 3)) as opened:
+    with closing(Journal(journal, IDENTITY, EffectiveStiffness, PARTS)) as opened:
         assert list(opened.results()) == KEYS[:1]
     assert journal.stat().st_size == start + length
 
@@ -94,29 +100,29 @@ def test_foreign_file_is_refused_and_left_alone(tmp_path, content: bytes) -> Non
     path = tmp_path / "journal"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="is no journal of a campaign"):
-        Journal(path, IDENTITY, 3)
+        Journal(path, IDENTITY, EffectiveStiffness, PARTS)
     assert path.read_bytes() == content
 
 
 def test_other_recipe_is_refused_and_left_alone(journal: Path) -> None:
     content = journal.read_bytes()
     with pytest.raises(ValueError, match=r"another recipe \(seed is 1 there, 2 here\)"):
-        Journal(journal, {"seed": 2}, 3)
+        Journal(journal, {"seed": 2}, EffectiveStiffness, PARTS)
     assert journal.read_bytes() == content
     assert json.loads(content.splitlines()[0]) == IDENTITY
 
 
 def test_one_campaign_at_a_time(journal: Path) -> None:
     with (
-        closing(Journal(journal, IDENTITY, 3)),
+        closing(Journal(journal, IDENTITY, EffectiveStiffness, PARTS)),
         pytest.raises(ValueError, match="belongs to a campaign that is running"),
     ):
-        Journal(journal, IDENTITY, 3)
-    Journal(journal, IDENTITY, 3).close()
+        Journal(journal, IDENTITY, EffectiveStiffness, PARTS)
+    Journal(journal, IDENTITY, EffectiveStiffness, PARTS).close()
 
 
 def test_journal_without_results_goes(tmp_path: Path) -> None:
-    with closing(Journal(tmp_path / "journal", IDENTITY, 3)):
+    with closing(Journal(tmp_path / "journal", IDENTITY, EffectiveStiffness, PARTS)):
         assert (tmp_path / "journal").exists()
     assert not list(tmp_path.iterdir())
 
@@ -131,8 +137,8 @@ def test_journal_removed_while_it_was_opened_is_made_again(journal: Path, monkey
         lock(file, operation)
 
     monkeypatch.setattr(fcntl, "flock", end_of_the_other)
-    with closing(Journal(journal, IDENTITY, 3)) as opened:
+    with closing(Journal(journal, IDENTITY, EffectiveStiffness, PARTS)) as opened:
         assert not opened.results()
         opened.append(KEYS[0], result(0))
-    with closing(Journal(journal, IDENTITY, 3)) as opened:
+    with closing(Journal(journal, IDENTITY, EffectiveStiffness, PARTS)) as opened:
         assert list(opened.results()) == KEYS[:1]

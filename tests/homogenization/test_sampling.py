@@ -75,7 +75,7 @@ def test_finished_set_computes_nothing(image, finished: Path, monkeypatch) -> No
     def fail(*_: object) -> None:
         raise AssertionError("a finished campaign computes")
 
-    monkeypatch.setattr("dmn_fem.homogenization._campaign.homogenize", fail)
+    monkeypatch.setattr("dmn_fem.homogenization._plan.homogenize", fail)
     before = finished.stat()
     reports: list[tuple[int, int]] = []
     training_set = sample(

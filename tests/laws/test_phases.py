@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from dmn_fem.laws import (
@@ -7,6 +9,8 @@ from dmn_fem.laws import (
     OrthotropicElastic,
     TabulatedHardening,
     VoceHardening,
+    parse_phases,
+    phase_tables,
     read_phases,
     void,
 )
@@ -90,3 +94,26 @@ def test_errors_name_file_phase_and_entry(tmp_path, old, new, message):
         read_phases(file)
     assert str(error.value).startswith(str(file))
     assert "\n" not in str(error.value)
+
+
+def test_tables_give_the_same_laws():
+    table = TabulatedHardening((0.0, 0.1), (0.2, 0.3))
+    laws = {
+        "linear": J2Plasticity(1.0, 0.3, 0.1, LinearHardening(2.0)),
+        "voce": J2Plasticity(1.0, 0.3, 0.1, VoceHardening(0.1, 20.0, 1.0)),
+        "table": J2Plasticity(1.0, 0.3, 0.2, table),
+        "elastic": LinearElastic(5.0, 0.2),
+        "wood": OrthotropicElastic((3.0, 2.0, 1.0), (0.1, 0.1, 0.1), (1.0, 0.5, 0.2)),
+    }
+    tables = json.loads(json.dumps(phase_tables(laws)))
+    assert parse_phases(tables, "here") == laws
+    with pytest.raises(ValueError, match=r"^here: \[a\]: law is 'magic'; it must be one of"):
+        parse_phases({"a": {"law": "magic"}}, "here")
+
+
+def test_law_without_a_name_has_no_table():
+    class Own(LinearElastic):
+        pass
+
+    with pytest.raises(ValueError, match="mine: Own has no name in phases"):
+        phase_tables({"mine": Own(1.0, 0.3)})
