@@ -10,10 +10,12 @@ from dmn_fem.database import Database, Descriptor
 from dmn_fem.network import Network, softplus
 from dmn_fem.training import (
     CheckpointError,
+    Frozen,
     Progress,
     Samples,
     Settings,
     evaluate,
+    fit,
     rescale,
     transfer_chain,
 )
@@ -85,3 +87,51 @@ def test_killed_chain_goes_on_to_the_same_result(
     other = random_network(16, FRACTIONS[0], 4)
     with pytest.raises(CheckpointError, match=r"target_0\.checkpoint"):
         transfer_chain(other, targets, settings, directory=tmp_path)
+
+
+def test_star_starts_every_target_from_the_base(
+    random_network: Callable[..., Network], targets: list[tuple[Samples, Samples]]
+) -> None:
+    base, settings = random_network(16, FRACTIONS[0], 3), Settings(iterations=20)
+    star = transfer_chain(base, targets, settings, order="star")
+    for target, result in zip(targets, star, strict=True):
+        alone = fit(rescale(base, target[0].phase_fraction), *target, settings)
+        np.testing.assert_array_equal(result.network.leaf_activation, alone.network.leaf_activation)
+        np.testing.assert_array_equal(result.network.normal_angles, alone.network.normal_angles)
+    chain = transfer_chain(base, targets, settings)
+    assert chain[0].held_out == star[0].held_out
+    assert chain[1].held_out != star[1].held_out
+
+
+def test_frozen_featurizer_keeps_the_base_along_the_chain(
+    random_network: Callable[..., Network], targets: list[tuple[Samples, Samples]]
+) -> None:
+    first, last = random_network(16, FRACTIONS[0], 1), random_network(16, FRACTIONS[-1], 2)
+    family = Database([first, last], [Descriptor("v")], [[FRACTIONS[0]], [FRACTIONS[-1]]])
+    base = family.at(v=0.35)
+    settings = Settings(iterations=60, frozen=Frozen(normals=True))
+    for target, result in zip(targets, transfer_chain(base, targets, settings), strict=True):
+        np.testing.assert_array_equal(result.network.normal_angles, base.normal_angles)
+        naive = evaluate(rescale(base, target[0].phase_fraction), target[1])
+        assert result.held_out.stiffness.mean < naive.stiffness.mean
+
+
+def test_networks_with_orientations_are_transferred(
+    random_network: Callable[..., Network], sampled: Callable[..., Samples]
+) -> None:
+    family = [random_network(8, fraction, 1, oriented=True) for fraction in FRACTIONS]
+    targets = [sampled(network, 20).split(5) for network in family]
+    base = random_network(8, FRACTIONS[0], 1, oriented=True)
+    fits = transfer_chain(base, targets, Settings(iterations=20))
+    assert [each.held_out.stiffness.mean < 1e-6 for each in fits] == [True, True, True]
+    assert all(each.network.leaf_orientation is not None for each in fits)
+
+
+def test_wrong_transfers_are_refused(
+    random_network: Callable[..., Network], targets: list[tuple[Samples, Samples]]
+) -> None:
+    base = random_network(16, FRACTIONS[0], 1)
+    with pytest.raises(ValueError, match="order is 'ring'; it must be chain or star"):
+        transfer_chain(base, targets, order="ring")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="1 inelastic answers for 3 targets"):
+        transfer_chain(base, targets, inelastic=[None])
