@@ -58,6 +58,9 @@ class DescriptorSpace:
         descriptors: D descriptors.
         points: Their values, (K, D), one row a network.
 
+    Attributes:
+        simplices: The triangulation, (S, D+1) numbers of networks.
+
     Raises:
         DatabaseError: If a value is not finite, two networks share a point, or they are too few,
             or lie too flat, to span the space. A single network spans nothing and may stand alone.
@@ -68,7 +71,7 @@ class DescriptorSpace:
         if not np.isfinite(points).all():
             raise DatabaseError("descriptor_values holds NaN or infinity; it must be finite")
         count, dimension = points.shape
-        self._simplices = np.zeros((0, dimension + 1), dtype=np.int64)
+        self.simplices = np.zeros((0, dimension + 1), dtype=np.int64)
         if count == 1:
             return
         _, first = np.unique(points, axis=0, return_index=True)
@@ -89,14 +92,14 @@ class DescriptorSpace:
                 f"the {count} networks span {rank} of the {dimension} dimensions of "
                 f"({', '.join(each.name for each in descriptors)}); they must span all"
             )
-        self._simplices = _triangulate(self._scaled)
-        lost = np.setdiff1d(np.arange(count), self._simplices)
+        self.simplices = _triangulate(self._scaled)
+        lost = np.setdiff1d(np.arange(count), self.simplices)
         if lost.size:
             raise DatabaseError(
                 f"the network at {self._named(points[lost[0]])} is too close to others to be told "
                 "from them"
             )
-        self._inverse = np.linalg.inv(_homogeneous(self._scaled[self._simplices]))
+        self._inverse = np.linalg.inv(_homogeneous(self._scaled[self.simplices]))
 
     def point(self, values: Mapping[str, float]) -> Array:
         """Values by name as a point, (D,).
@@ -136,7 +139,7 @@ class DescriptorSpace:
                 raise DatabaseError(self.outside(point))
             number, distance = self._nearest(scaled, worst)
         kept = np.abs(weights[number]) > ROUND_OFF
-        members, shares = self._simplices[number][kept], weights[number][kept]
+        members, shares = self.simplices[number][kept], weights[number][kept]
         shares = shares / shares.sum()
         spread = shares @ (self._scaled[members] - scaled) ** 2
         return Mixture(members, shares, spread, distance)
@@ -174,7 +177,7 @@ class DescriptorSpace:
 
     def _nearest(self, scaled: Array, worst: Array) -> tuple[int, float]:
         """The simplex nearest to a point outside, and how far that is."""
-        corners = _homogeneous(self._scaled[self._simplices])
+        corners = _homogeneous(self._scaled[self.simplices])
         corners[:, -1] *= _TOGETHER
         target = np.append(scaled, _TOGETHER)
         distance = np.array([nnls(each, target)[1] for each in corners])

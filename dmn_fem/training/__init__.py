@@ -1,7 +1,9 @@
 """Training: networks fitted to homogenised stiffnesses, with PyTorch."""
 
 from dmn_fem.training._checkpoint import CheckpointError, CheckpointWarning
+from dmn_fem.training._family import fit_family
 from dmn_fem.training._fit import Fit, fit
+from dmn_fem.training._inelastic import InelasticSamples
 from dmn_fem.training._leave_one_out import leave_one_out
 from dmn_fem.training._model import TorchNetwork
 from dmn_fem.training._pruning import prune
@@ -18,6 +20,7 @@ __all__ = [
     "Errors",
     "Fit",
     "Frozen",
+    "InelasticSamples",
     "Progress",
     "Recipe",
     "Samples",
@@ -27,6 +30,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_best",
+    "fit_family",
     "leave_one_out",
     "prune",
     "rescale",

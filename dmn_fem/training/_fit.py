@@ -79,11 +79,11 @@ def fit(
     """
     settings = settings or Settings()
     for samples in (training, held_out):
-        _check(network, samples)
+        check(network, samples)
     network = network.with_phase_fraction(training.phase_fraction)
-    fingerprint = _fingerprint(network, training, held_out, settings, inelastic)
+    fingerprint = fingerprint_of(network, training, held_out, settings, inelastic)
     store = None if checkpoint is None else Checkpoint(checkpoint, fingerprint)
-    with _one_thread():
+    with one_thread():
         run = Run(network, training, held_out, settings, inelastic, start)
         state = store.load() if store else None
         if state is not None:
@@ -104,7 +104,7 @@ def fit(
         )
 
 
-def _check(network: Network, samples: Samples) -> None:
+def check(network: Network, samples: Samples) -> None:
     """Network and samples are of the same kind."""
     if network.leaves < 2:
         raise ValueError("network has one leaf; training needs at least two")
@@ -117,7 +117,7 @@ def _check(network: Network, samples: Samples) -> None:
         )
 
 
-def _fingerprint(
+def fingerprint_of(
     network: Network,
     training: Samples,
     held_out: Samples,
@@ -140,7 +140,7 @@ def _fingerprint(
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Run PyTorch on one thread: tensors are small, and sums then have one order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

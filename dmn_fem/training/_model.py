@@ -108,6 +108,23 @@ class TorchNetwork(torch.nn.Module):
         theta = self.normal_angles[:, 0]
         return torch.stack([theta.sin() * phi.cos(), theta.sin() * phi.sin(), theta.cos()], dim=1)
 
+    def coordinates(self) -> list[Tensor]:
+        """What tells networks of one tree apart, whatever their parameters are called.
+
+        Returns:
+            Weights of the leaves, relative to the mean leaf of their phase, (M, 1); dyads n nᵀ of
+            the normals, (M-1, dimension²), and of the leaf orientations, (M, 16), if there are any.
+            They are smooth where n turns into -n and at a pole of the angles.
+        """
+        leaves = torch.bincount(self._leaf_phase, minlength=len(self.phases))
+        mean = (self.phase_fraction / leaves)[self._leaf_phase]
+        shares = self.leaf_weights() / mean.masked_fill(mean == 0, 1.0)
+        directions = [self.normals()]
+        if self.leaf_orientation is not None:
+            directions.append(torch.nn.functional.normalize(self._quaternions(), dim=1))
+        dyads = [torch.einsum("mi,mj->mij", each, each).flatten(1) for each in directions]
+        return [shares[:, None], *dyads]
+
     def forward(self, phase_stiffness: Tensor) -> Tensor:
         """Homogenised stiffness, (n, s, s), of the stiffnesses of the phases, (n, P, s, s)."""
         return self.unpack(self.homogenise(self.pack(phase_stiffness)))

@@ -14,7 +14,8 @@ from dmn_fem.training._model import TorchNetwork
 from dmn_fem.training._samples import Errors, Samples
 from dmn_fem.training._settings import Progress, Settings
 
-_CHUNK = 20  # L-BFGS iterations between two reports
+CHUNK = 20
+"""L-BFGS iterations between two reports."""
 
 
 class Inelastic(Protocol):
@@ -61,7 +62,7 @@ class Run:
         self.generator = torch.Generator().manual_seed(settings.seed)
         lengths = {
             "adam": settings.epochs,
-            "lbfgs": math.ceil(settings.iterations / _CHUNK) * _CHUNK,
+            "lbfgs": math.ceil(settings.iterations / CHUNK) * CHUNK,
         }
         self.stages = [(name, lengths[name]) for name in settings.optimizer.split("+")]
         self.stage, self.step, self.done = 0, 0, 0
@@ -79,20 +80,9 @@ class Run:
         before = time.perf_counter()
         name, steps = self.stages[self.stage]
         ended = self._adam(steps) if name == "adam" else self._lbfgs()
-        inelastic_error = None
-        if self.inelastic is not None:
-            inelastic_error = self.inelastic.errors(self.module.network()).mean
-        report = Progress(
-            start=self.start,
-            optimizer=name,
-            step=self.done + self.step,
-            steps=sum(length for _, length in self.stages),
-            training_error=self._error(*self.data),
-            held_out_error=self._error(*self.held_out),
-            inelastic_error=inelastic_error,
-            seconds=self.seconds + time.perf_counter() - before,
-        )
-        self.seconds = report.seconds
+        self.seconds += time.perf_counter() - before
+        steps_of_all = sum(length for _, length in self.stages)
+        report = self.report(name, self.done + self.step, steps_of_all, self.seconds)
         if self.settings.patience is not None and report.monitored_error <= min(
             (each.monitored_error for each in self.history), default=math.inf
         ):
@@ -103,6 +93,26 @@ class Run:
             if not self.finished:
                 self.optimizer = self._optimizer()
         return report
+
+    def loss(self) -> Tensor:
+        """The loss over all training samples, ()."""
+        return self._loss(*self.data)
+
+    def report(self, optimizer: str, step: int, steps: int, seconds: float) -> Progress:
+        """How good the network is now."""
+        inelastic_error = None
+        if self.inelastic is not None:
+            inelastic_error = self.inelastic.errors(self.module.network()).mean
+        return Progress(
+            start=self.start,
+            optimizer=optimizer,
+            step=step,
+            steps=steps,
+            training_error=self._error(*self.data),
+            held_out_error=self._error(*self.held_out),
+            inelastic_error=inelastic_error,
+            seconds=seconds,
+        )
 
     def result(self) -> Network:
         """The last network, with an early stop the best one."""
@@ -151,8 +161,8 @@ class Run:
             return torch.optim.Adam(self.module.parameters(), lr=self.settings.rate)
         return torch.optim.LBFGS(
             self.module.parameters(),
-            max_iter=_CHUNK,
-            max_eval=25 * _CHUNK,
+            max_iter=CHUNK,
+            max_eval=25 * CHUNK,
             history_size=self.settings.memory,
             tolerance_grad=0.0,
             tolerance_change=0.0,
@@ -174,14 +184,14 @@ class Run:
     def _lbfgs(self) -> bool:
         def closure() -> Tensor:
             self.optimizer.zero_grad()
-            loss = self._loss(*self.data)
+            loss = self.loss()
             loss.backward()
             return loss
 
         self.optimizer.step(closure)
         (memory,) = self.optimizer.state.values()
         before, self.step = self.step, memory["n_iter"]
-        return self.step - before < _CHUNK  # no step reduces the loss any more
+        return self.step - before < CHUNK  # no step reduces the loss any more
 
     def _stalled(self, optimizer: str) -> bool:
         """Whether the latest reports of an optimizer brought too little."""

@@ -90,7 +90,7 @@ def test_plain_delaunay_of_a_box_does_not_match() -> None:
     """Why the triangulation is what it is: faces of Qhull's own, flat simplices left out."""
     points = (SETS["box"] - SETS["box"].min(axis=0)) / np.ptp(SETS["box"], axis=0)
     assert unmatched(points, Delaunay(points).simplices) > 0
-    assert unmatched(points, space_of(points)._simplices) == 0
+    assert unmatched(points, space_of(points).simplices) == 0
 
 
 def unmatched(points: np.ndarray, simplices: np.ndarray) -> int:
