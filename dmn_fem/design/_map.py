@@ -122,16 +122,17 @@ def _inelastic(
     law: Law, directions: Sequence[str], strain: float, at: Mapping[str, Any]
 ) -> dict[str, float]:
     """How a composite yields and hardens under stress in some directions."""
-    found: dict[str, float] = {}
+    stresses: dict[str, float] = {}
+    moduli: dict[str, float] = {}
     for direction in directions:
         try:
             answer = hardening(law, direction, strain)
         except RuntimeError as error:
             place = ", ".join(f"{name} = {value}" for name, value in at.items())
             raise RuntimeError(f"at {place}: {error}") from None
-        found[f"yield_stress_{direction}"] = answer.yield_stress
-        found[f"hardening_modulus_{direction}_at_{strain:g}"] = answer.hardening_modulus
-    return found
+        stresses[f"yield_stress_{direction}"] = answer.yield_stress
+        moduli[f"hardening_modulus_{direction}_at_{strain:g}"] = answer.hardening_modulus
+    return stresses | moduli
 
 
 def _check(

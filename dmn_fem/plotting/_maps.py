@@ -75,7 +75,7 @@ def _draw_curves(design: DesignMap) -> Figure:
             if "full_field" in sources:
                 axes.plot(x, sources["full_field"][order], "o", color=colour, mec="black")
         nodes = design.nodes[:, 0]
-        if nodes.size:
+        if len(nodes):
             at_bottom = axes.get_xaxis_transform()
             axes.plot(nodes, np.zeros_like(nodes), "^k", ms=5, transform=at_bottom, clip_on=False)
         axes.set(xlabel=_spoken(design.descriptors[0]), title=title)
@@ -119,7 +119,8 @@ def _draw_contours(design: DesignMap) -> Figure:
         values = sources["network"]
         known = np.isfinite(values)
         title, component = _parts(quantity)
-        axes.set(title=f"{title} {component}")
+        name, *stated = title.split(" at ")
+        axes.set(title=" at ".join([f"{name} {component}".strip(), *stated]))
         if not _span(points[known]):
             axes.text(0.5, 0.5, "too few values", ha="center", transform=axes.transAxes)
             continue
@@ -129,8 +130,9 @@ def _draw_contours(design: DesignMap) -> Figure:
         levels = np.linspace(low, high, _LEVELS)
         shades = axes.tricontourf(*points[known].T, values[known], levels, cmap="viridis")
         figure.colorbar(shades, ax=axes, format="%.3g")
-        axes.plot(*nodes.T, "x", color="white", mew=1.5, ms=6)
-        axes.plot(*nodes.T, "x", color="black", mew=0.8, ms=5)
+        if len(nodes):
+            axes.plot(*nodes.T, "x", color="white", mew=1.5, ms=6, clip_on=False)
+            axes.plot(*nodes.T, "x", color="black", mew=0.8, ms=5, clip_on=False)
         full = sources.get("full_field", np.full(len(points), np.nan))
         at = np.isfinite(full)
         x, y = points[at].T

@@ -54,8 +54,8 @@ def draw_tree(network: Network) -> Figure:
     figure.legend(loc="outside lower center", ncols=len(colours), frameon=False)
     alive = len(tree.leaf_weight)
     left.set_title(
-        f"{alive} of {network.leaves} leaves, volume fractions "
-        + ", ".join(f"{part:.3f}" for part in network.phase_fraction)
+        f"{alive} of {network.leaves} leaves, {place.mixed.sum()} laminates of several phases, "
+        "volume fractions " + ", ".join(f"{part:.3f}" for part in network.phase_fraction)
     )
     return figure
 
@@ -68,6 +68,8 @@ class _Placement:
         width: How much they weigh.
         level: Their row, the root's is 0.
         share: Parts of the phases in them, (leaves + nodes, P).
+        mixed: Whether a node is more than its phase: a laminate of one phase without orientations
+            is that phase, and its normal says nothing, (nodes,).
     """
 
     def __init__(self, tree: Tree, phases: int) -> None:
@@ -81,6 +83,8 @@ class _Placement:
             part = tree.fraction[node]
             mixed = part * self.share[first] + (1 - part) * self.share[second]
             self.share[leaves + node] = mixed
+        pure = self.share[leaves:].max(axis=1) >= _PURE
+        self.mixed = ~pure | (tree.leaf_rotation is not None)
         for node in reversed(range(nodes)):
             first, second = tree.children[node]
             self.left[first] = self.left[leaves + node]
@@ -107,9 +111,7 @@ def _draw_levels(axes: Axes, tree: Tree, place: _Placement, colours: Array, dept
             linewidths=0.4,
         )
     )
-    # A laminate of one phase and no orientations is that phase: its normal says nothing.
-    mixed = (place.share[leaves:].max(axis=1) < _PURE) | (tree.leaf_rotation is not None)
-    wide = np.flatnonzero(mixed & (tree.node_weight * _WIDTH >= _LEAST))
+    wide = np.flatnonzero(place.mixed & (tree.node_weight * _WIDTH >= _LEAST))
     inner = leaves + wide
     middle = place.left[inner] + 0.5 * place.width[inner]
     length = 0.8 * np.minimum(place.width[inner] * _WIDTH, _ROW)
