@@ -129,8 +129,8 @@ def transfer(
         list[str] | None,
         typer.Option(
             metavar="PART",
-            help="What stays as it is in the base: weights, normals, upper:LEVELS (from the root "
-            "on) or lower:LEVELS (from the leaves on). May be given again.",
+            help="What stays as it is in the base: weights, normals, orientations, upper:LEVELS "
+            "(from the root on) or lower:LEVELS (from the leaves on). May be given again.",
         ),
     ] = None,
     held_out: HeldOut = 50,
@@ -205,13 +205,14 @@ def _frozen(entries: Sequence[str]) -> "Frozen":
     parts: dict[str, Any] = {}
     for entry in entries:
         name, _, levels = entry.partition(":")
-        if entry in ("weights", "normals"):
+        if entry in ("weights", "normals", "orientations"):
             parts[entry] = True
         elif name in ("upper", "lower") and levels.isdecimal():
             parts[f"{name}_levels"] = int(levels)
         else:
             raise ValueError(
-                f"--freeze {entry}: it must be weights, normals, upper:LEVELS or lower:LEVELS"
+                f"--freeze {entry}: it must be weights, normals, orientations, upper:LEVELS or "
+                "lower:LEVELS"
             )
     return Frozen(**parts)
 
