@@ -77,9 +77,14 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
         elif isinstance(value, list | tuple):
-            yield f"{prefix}{name}", ", ".join(str(each) for each in value)
+            yield f"{prefix}{name}", ", ".join(_text(each) for each in value)
         else:
-            yield f"{prefix}{name}", str(value)
+            yield f"{prefix}{name}", _text(value)
+
+
+def _text(value: object) -> str:
+    """Numbers to six digits, all else as it is."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def picture(figure: Figure, caption: str, kind: str = "svg") -> str:
