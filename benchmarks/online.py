@@ -46,7 +46,7 @@ def main() -> None:
                 f"{iterations:.1f}",
                 f"{microseconds:.1f}",
                 f"{microseconds / (iterations + 1):.1f}",
-                str(state.old[0].nbytes),
+                f"{state.old.nbytes / POINTS:.0f}",
             )
     Console().print(table)
 

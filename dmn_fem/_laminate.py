@@ -18,6 +18,8 @@ from typing import Any
 
 AXES = {2: ((0, 2), (2, 1)), 3: ((0, 3, 4), (3, 1, 5), (4, 5, 2))}
 """Row of the strain component ij."""
+MANDEL_ORDER = {2: (0, 1, 3, 2), 3: (0, 1, 2, 3, 4, 5)}
+"""Mandel component in every row of a member with all strains: 33, of no jump, is last in 2D."""
 STRAINS = {2: 3, 3: 6}
 """Rows that jumps touch."""
 

@@ -109,8 +109,8 @@ class UnitCellLaw:
             try:
                 codes[point], iterations[point] = self._integrate_point(
                     strain[point],
-                    state.old[point],
-                    state.new[point],
+                    state.old[point, :, 0],
+                    state.new[point, :, 0],
                     float(dt),
                     stress[point],
                     None if tangent is None else tangent[point],
@@ -137,7 +137,7 @@ class UnitCellLaw:
         Raises:
             ValueError: If phases have internal variables of one name and different shapes.
         """
-        members, past = self._members, state.old[point]
+        members, past = self._members, state.old[point, :, 0]
         mean = sum(
             part * state[f"{name}.strain"][point]
             for name, part in zip(self.image.names, self.image.volume_fractions, strict=True)

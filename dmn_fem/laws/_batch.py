@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmn_fem.laws._functions import law_address
+from dmn_fem.laws._lane_laws import formula_address
 from dmn_fem.laws._materials import PhaseLaw
 from dmn_fem.laws._protocol import Field, Record, State
 from dmn_fem.notation import Array, strain_size
@@ -90,9 +91,33 @@ class Members:
         phase, addresses, constants, constant_starts, starts, widths = self.compiled
         return phase[start:], addresses, constants, constant_starts, starts[start:], widths
 
-    def allocate(self, points: int) -> State:
+    def in_lanes(self, dt: float) -> tuple[NDArray[np.int64], Array]:
+        """What kernels need that take `LANES` points side by side; members must be phase by phase.
+
+        Returns:
+            A row for every phase: whether the address is that of a formula, the address, the first
+            member, their number, where their internal variables start, and their width. The time
+            step and the parameters of every phase, one row each.
+        """
+        phase, functions, constants, ends, state, widths = self.compiled
+        rows = np.zeros((len(self.laws), 6), dtype=np.int64)
+        numbers = np.zeros((len(self.laws), 1 + int(np.diff(ends).max())))
+        for number, law in enumerate(self.laws.values()):
+            own = np.flatnonzero(phase == number)
+            first = int(own[0]) if own.size else 0
+            formula = law.formula
+            address = functions[number]
+            if formula is not None:
+                address = formula_address(formula, self.dimension)
+            place = int(state[first]) if own.size else 0
+            rows[number] = formula is not None, address, first, own.size, place, widths[number]
+            given = constants[ends[number] : ends[number + 1]]
+            numbers[number, : 1 + given.size] = dt, *given
+        return rows, numbers
+
+    def allocate(self, points: int, lanes: int = 1) -> State:
         """A stress-free state of so many points."""
-        return State(self._layout, points)
+        return State(self._layout, points, lanes)
 
     def averages(self, state: State) -> dict[str, Array]:
         """Averages over each phase of strain, stress and the internal variables of its law."""

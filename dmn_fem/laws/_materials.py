@@ -1,13 +1,14 @@
 """Phase laws as user-facing objects: textbook parameters, checked when they are given."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import ConfigDict
 
+from dmn_fem.laws import _formulas
 from dmn_fem.laws._functions import j2_plasticity, linear_elastic
 from dmn_fem.laws._protocol import Field
 from dmn_fem.notation import Array, isotropic_stiffness, orthotropic_stiffness, strain_size
@@ -31,6 +32,14 @@ class PhaseLaw(ABC):
     def parameters(self, dimension: int) -> Array:
         """The vector that the law function receives."""
 
+    @property
+    def formula(self) -> Callable[..., Any] | None:
+        """The function again, as arithmetic for eight points at once: see `_formulas`.
+
+        Networks call a law without one point by point.
+        """
+        return None
+
     def fields(self, dimension: int) -> tuple[Field, ...]:
         """Internal variables, in the order of the law function's ``old`` and ``new``; or none."""
         return ()
@@ -51,6 +60,11 @@ class LinearElastic(PhaseLaw):
 
     def __post_init__(self) -> None:
         isotropic_stiffness(self.young_modulus, self.poisson_ratio)
+
+    @property
+    def formula(self) -> Callable[..., Any]:
+        """σ = C ε."""
+        return _formulas.linear_elastic
 
     def parameters(self, dimension: int) -> Array:
         """The stiffness, row by row."""
@@ -74,6 +88,11 @@ class OrthotropicElastic(PhaseLaw):
 
     def __post_init__(self) -> None:
         self.parameters(3)
+
+    @property
+    def formula(self) -> Callable[..., Any]:
+        """σ = C ε."""
+        return _formulas.linear_elastic
 
     def parameters(self, dimension: int) -> Array:
         """The stiffness, row by row."""
@@ -169,6 +188,9 @@ class TabulatedHardening(Hardening):
         return (float(len(self.stress)), *self.plastic_strain, *self.stress)
 
 
+_CLOSED = VoceHardening | LinearHardening
+
+
 @dataclass(frozen=True)
 class J2Plasticity(PhaseLaw):
     """Rate-independent von Mises plasticity with isotropic hardening, small strain.
@@ -191,6 +213,11 @@ class J2Plasticity(PhaseLaw):
         if not 0 < self.yield_stress < np.inf:
             raise ValueError(f"yield_stress is {self.yield_stress}; it must be positive and finite")
         self.parameters(3)
+
+    @property
+    def formula(self) -> Callable[..., Any] | None:
+        """For hardening in closed form."""
+        return _formulas.j2_plasticity if isinstance(self.hardening, _CLOSED) else None
 
     def parameters(self, dimension: int) -> Array:
         """E, ν, then those of the hardening."""

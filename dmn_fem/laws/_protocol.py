@@ -95,13 +95,14 @@ class Record:
 class State:
     """Internal variables of a batch of points, as accepted (`old`) and as integrated (`new`).
 
-    Both are arrays of shape (points, width), one row a point, its fields and records one after the
-    other; they start at zero. A field of a record is named ``record.field`` and has shape (points,
-    count, ...).
+    Both are arrays of shape (blocks, width, lanes): ``lanes`` points side by side, their fields and
+    records one after the other; they start at zero, and the last block may have room for more. A
+    field of a record is named ``record.field`` and has shape (points, count, ...).
     """
 
-    def __init__(self, layout: Iterable[Field | Record], points: int) -> None:
-        self._views: dict[str, tuple[slice, int, slice, tuple[int, ...]]] = {}
+    def __init__(self, layout: Iterable[Field | Record], points: int, lanes: int = 1) -> None:
+        self._places: dict[str, tuple[slice, int, slice, tuple[int, ...]]] = {}
+        self.points = points
         width = 0
         for entry in layout:
             record = entry if isinstance(entry, Record) else Record("", 1, (entry,))
@@ -115,19 +116,15 @@ class State:
                     name, shape = f"{record.name}.{field.name}", (record.count, *field.shape)
                 else:
                     name, shape = field.name, field.shape
-                self._views[name] = (where, record.count, inner, shape)
-        self.old: Array = np.zeros((points, width))
-        self.new: Array = np.zeros((points, width))
-
-    @property
-    def points(self) -> int:
-        """Number of points."""
-        return self.old.shape[0]
+                self._places[name] = (where, record.count, inner, shape)
+        shape = (-(-points // lanes), width, lanes)
+        self.old: Array = np.zeros(shape)
+        self.new: Array = np.zeros(shape)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all fields."""
-        return tuple(self._views)
+        return tuple(self._places)
 
     def accept(self) -> None:
         """The step converged: what was integrated becomes the past."""
@@ -138,22 +135,26 @@ class State:
         self.new[:] = self.old
 
     def _view(self, name: str) -> Array:
-        where, count, inner, _ = self._views[name]
-        return self.old[:, where].reshape(self.points, count, -1)[:, :, inner]
+        """A field in place, (blocks, count, size, lanes)."""
+        where, count, inner, _ = self._places[name]
+        blocks, _, lanes = self.old.shape
+        return self.old[:, where].reshape(blocks, count, -1, lanes)[:, :, inner]
 
     def __getitem__(self, name: str) -> Array:
-        """One field as accepted, shape (points, ...).
+        """A copy of one field as accepted, shape (points, ...).
 
         Raises:
             KeyError: If there is no such field.
         """
-        if name not in self._views:
-            raise KeyError(f"no field {name!r} in the state; there are {', '.join(self._views)}")
-        return self._view(name).reshape(self.points, *self._views[name][3])
+        if name not in self._places:
+            raise KeyError(f"no field {name!r} in the state; there are {', '.join(self._places)}")
+        view = np.moveaxis(self._view(name), -1, 1)
+        rows = view.reshape(-1, *view.shape[2:])[: self.points]
+        return rows.reshape(self.points, *self._places[name][3]).copy()
 
     def export(self, points: NDArray[np.integer] | slice = slice(None)) -> dict[str, Array]:
         """Copies of all accepted fields at the given points, as plain arrays."""
-        return {name: self[name][points].copy() for name in self._views}
+        return {name: self[name][points] for name in self._places}
 
     def load(self, fields: Mapping[str, Array]) -> None:
         """Set the accepted (and the new) state from what `export` gave for all points.
@@ -161,17 +162,20 @@ class State:
         Raises:
             ValueError: If fields are missing, unknown or of another shape; nothing is changed then.
         """
-        if set(fields) != set(self._views):
-            raise ValueError(f"state has fields {sorted(self._views)}, got {sorted(fields)}")
+        if set(fields) != set(self._places):
+            raise ValueError(f"state has fields {sorted(self._places)}, got {sorted(fields)}")
         for name, values in fields.items():
-            if np.shape(values) != self[name].shape:
+            expected = (self.points, *self._places[name][3])
+            if np.shape(values) != expected:
                 raise ValueError(
-                    f"field {name} has shape {np.shape(values)}; "
-                    f"this state needs {self[name].shape}"
+                    f"field {name} has shape {np.shape(values)}; this state needs {expected}"
                 )
         for name, values in fields.items():
             view = self._view(name)
-            view[:] = np.reshape(values, view.shape)
+            blocks, count, size, lanes = view.shape
+            rows = np.zeros((blocks * lanes, count, size))
+            rows[: self.points] = np.reshape(values, (self.points, count, size))
+            view[:] = np.moveaxis(rows.reshape(blocks, lanes, count, size), 1, -1)
         self.revert()
 
 

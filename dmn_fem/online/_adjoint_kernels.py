@@ -25,7 +25,7 @@ from numba import njit
 
 from dmn_fem.laws._functions import FASTMATH
 from dmn_fem.laws._kernels import respond
-from dmn_fem.online._kernels import average, condense, correct, localise
+from dmn_fem.online._scalar_kernels import average, condense, correct, localise
 
 DIFFERENCE = 1e-6
 """Step of the central differences, relative to the largest strain of the path."""

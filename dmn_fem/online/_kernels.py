@@ -1,8 +1,9 @@
 """The compiled network: Newton in O(leaves) by one sweep up and one sweep down the tree.
 
-Everything here works on one Mandel vector of ``2 * len(axes)`` components; ``axes`` is (0, 1) in 2D
-and (0, 1, 2) in 3D, a tuple, so that its length is known to the compiler. Indices of tree members
-(`Tree`): leaves first, then inner nodes in post-order, the root last.
+Eight points go through it side by side (`dmn_fem._lanes`); what happens at one node is in `_node`.
+``shape`` is a pair of tuples whose lengths are the dimension and the rows of a member's matrix,
+2 dimension + 1. Members are leaves, then inner nodes in post-order, the root last. Strains are in
+engineering notation inside, 33 last in 2D; Mandel at the border.
 
 References:
     Gajek, Schneider and Böhlke (2020), JMPS 142, for the Newton system; the sweeps are its block
@@ -12,326 +13,368 @@ References:
 import numpy as np
 from numba import njit
 
-from dmn_fem.laws._functions import FASTMATH
-from dmn_fem.laws._kernels import respond, store_means
+from dmn_fem._lanes import LANES
+from dmn_fem.laws._functions import call_law
+from dmn_fem.laws._lane_laws import call_formula
+from dmn_fem.online._node import (
+    average_node,
+    condense_node,
+    descend_node,
+    leaf_norm,
+    localise_node,
+    move_row,
+    phase_mean,
+    predict_node,
+    turn_in,
+    turn_out,
+)
 
 MAX_HALVINGS = 8
 UNRELIABLE = 1e-6
 """A relative traction jump that is not converged but still usable."""
 
 
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH, inline="always")
-def invert(axes, matrix, inverse):
-    """Inverse of a symmetric 2 x 2 or 3 x 3 matrix by its adjugate."""
-    if len(axes) == 2:
-        scale = 1.0 / (matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[0, 1])
-        inverse[0, 0] = matrix[1, 1] * scale
-        inverse[1, 1] = matrix[0, 0] * scale
-        inverse[0, 1] = inverse[1, 0] = -matrix[0, 1] * scale
-    else:
-        a = matrix[1, 1] * matrix[2, 2] - matrix[1, 2] * matrix[1, 2]
-        b = matrix[0, 2] * matrix[1, 2] - matrix[0, 1] * matrix[2, 2]
-        c = matrix[0, 1] * matrix[1, 2] - matrix[0, 2] * matrix[1, 1]
-        scale = 1.0 / (matrix[0, 0] * a + matrix[0, 1] * b + matrix[0, 2] * c)
-        inverse[0, 0], inverse[0, 1], inverse[0, 2] = a * scale, b * scale, c * scale
-        inverse[1, 0], inverse[2, 0] = inverse[0, 1], inverse[0, 2]
-        inverse[1, 1] = (matrix[0, 0] * matrix[2, 2] - matrix[0, 2] * matrix[0, 2]) * scale
-        inverse[1, 2] = (matrix[0, 1] * matrix[0, 2] - matrix[0, 0] * matrix[1, 2]) * scale
-        inverse[2, 1] = inverse[1, 2]
-        inverse[2, 2] = (matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[0, 1]) * scale
+@njit(cache=True, error_model="numpy", nogil=True)
+def places(shape, leaves, nodes):
+    """Where the parts of a block's memory start, and its length.
 
-
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def localise(axes, children, fraction, operator, jump, strain):
-    """Strains of all members from the root's strain (last row) and the jumps a of the nodes.
-
-    ε1 = ε + f2 H a,  ε2 = ε - f1 H a.
+    Strains, their corrections, stresses and matrices of members; relaxations, jumps and their
+    corrections of nodes; scalars and a turned leaf.
     """
-    dimension = len(axes)
-    size = 2 * dimension
-    nodes = fraction.size
-    for node in range(nodes - 1, -1, -1):
-        left, right, f1 = children[node, 0], children[node, 1], fraction[node]
-        for i in range(size):
-            total = 0.0
-            for d in range(dimension):
-                total += operator[node, i, d] * jump[node, d]
-            base = strain[nodes + 1 + node, i]
-            strain[left, i] = base + (1.0 - f1) * total
-            strain[right, i] = base - f1 * total
+    dimension, size = len(shape[0]), len(shape[1])
+    members = leaves + nodes
+    step = members * (size - 1)
+    stress = step + members * (size - 1)
+    matrix = stress + members * (size - 1)
+    kept = matrix + members * (size * (size + 1) // 2)
+    jump = kept + nodes * dimension * size
+    direction = jump + nodes * dimension
+    scalars = direction + nodes * dimension
+    end = scalars + 5 + 2 * (size - 1) + size * (size + 1) // 2
+    return 0, step, stress, matrix, kept, jump, direction, scalars, end
 
 
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def average(axes, children, fraction, operator, stress, traction):
-    """Mean stresses below all nodes and traction jumps Hᵀ(σ1 - σ2); returns the largest jump."""
-    dimension = len(axes)
-    size = 2 * dimension
-    nodes = fraction.size
-    largest = 0.0
+@njit(cache=True, error_model="numpy", nogil=True)
+def _condense(shape, children, numbers, memory, matrix, kept):
+    """Sweep up: eliminate the jump of every node."""
+    dimension, size = len(shape[0]), len(shape[1])
+    width, nodes = size * (size + 1) // 2, children.shape[0]
     for node in range(nodes):
-        left, right, f1 = children[node, 0], children[node, 1], fraction[node]
-        for d in range(dimension):
-            traction[node, d] = 0.0
-        for i in range(size):
-            difference = stress[left, i] - stress[right, i]
-            stress[nodes + 1 + node, i] = stress[right, i] + f1 * difference
-            for d in range(dimension):
-                traction[node, d] += operator[node, i, d] * difference
-        squared = 0.0
-        for d in range(dimension):
-            squared += traction[node, d] * traction[node, d]
-        # Written so that a NaN wins.
-        largest = largest if squared <= largest else squared
-    return np.sqrt(largest)
+        rows = (
+            matrix + children[node, 0] * width,
+            matrix + children[node, 1] * width,
+            matrix + (nodes + 1 + node) * width,
+            kept + node * dimension * size,
+        )
+        condense_node(shape, memory, rows, numbers, node)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def condense(axes, children, fraction, operator, tangent, stress, relaxation, offset):
-    """Sweep up: eliminate the jump of every node.
+@njit(cache=True, error_model="numpy", nogil=True)
+def _descend(shape, children, numbers, memory, kept, strain, jump):
+    """Sweep down from the correction of the root's strain: those of jumps and members."""
+    dimension, size = len(shape[0]), len(shape[1])
+    width, nodes = size - 1, children.shape[0]
+    for node in range(nodes - 1, -1, -1):
+        rows = (
+            kept + node * dimension * size,
+            strain + (nodes + 1 + node) * width,
+            jump + node * dimension,
+            strain + children[node, 0] * width,
+            strain + children[node, 1] * width,
+        )
+        descend_node(shape, memory, rows, numbers, node)
 
-    C̄ = f1 C1 + f2 C2 - f1 f2 D H K⁻¹ Hᵀ D and s̄ = f1 s1 + f2 s2 - f1 f2 D H K⁻¹ Hᵀ (s1 - s2),
-    with D = C1 - C2, K = Hᵀ (f2 C1 + f1 C2) H. Kept for the way down: ``relaxation`` = K⁻¹ Hᵀ D and
-    ``offset`` = K⁻¹ Hᵀ (s1 - s2). ``stress`` holds the leaves' stresses and receives s̄.
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _localise(shape, children, numbers, memory, strain, jump):
+    """Strains of all members from the root's and the jumps."""
+    dimension, width, nodes = len(shape[0]), len(shape[1]) - 1, children.shape[0]
+    for node in range(nodes - 1, -1, -1):
+        rows = (
+            jump + node * dimension,
+            strain + (nodes + 1 + node) * width,
+            strain + children[node, 0] * width,
+            strain + children[node, 1] * width,
+        )
+        localise_node(shape, memory, rows, numbers, node)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _average(shape, children, numbers, memory, stress, direction, sums):
+    """Mean stresses below all nodes; the largest squared traction jump and the directions' work."""
+    dimension, width, nodes = len(shape[0]), len(shape[1]) - 1, children.shape[0]
+    memory[sums : sums + 2] = 0.0
+    for node in range(nodes):
+        rows = (
+            stress + children[node, 0] * width,
+            stress + children[node, 1] * width,
+            stress + (nodes + 1 + node) * width,
+            direction + node * dimension,
+            sums,
+        )
+        average_node(shape, memory, rows, numbers, node)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _one_by_one(
+    shape, order, address, numbers, size, memory, old, new, strain, state, stress, matrix, lowest
+):
+    """One leaf by a law function, point by point."""
+    width = len(shape[1]) - 1
+    local_strain, local_stress = np.empty(width), np.empty(width)
+    tangent, before, after = np.empty((width, width)), np.empty(size), np.empty(size)
+    for lane in range(LANES):
+        for i in range(width):
+            scale = 1.0 if order[i] < 3 else np.sqrt(0.5)
+            local_strain[order[i]] = scale * memory[strain + i, lane]
+        before[:] = old[state : state + size, lane]
+        code = call_law(
+            address, numbers[1:], local_strain, before, after, numbers[0], local_stress, tangent
+        )
+        memory[lowest, lane] = min(memory[lowest, lane], code)
+        new[state : state + size, lane] = after
+        place = matrix
+        for i in range(width):
+            scale = 1.0 if order[i] < 3 else np.sqrt(0.5)
+            memory[stress + i, lane] = scale * local_stress[order[i]]
+            for j in range(i, width):
+                both = scale * (1.0 if order[j] < 3 else np.sqrt(0.5))
+                memory[place, lane] = both * tangent[order[i], order[j]]
+                place += 1
+            memory[place, lane] = memory[stress + i, lane]
+            place += 1
+        memory[place, lane] = 0.0
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _respond(
+    shape, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix, scalars
+):
+    """Stress and tangent of all leaves, phase by phase, and the lowest code of their laws."""
+    width = len(shape[1]) - 1
+    components = len(shape[1]) * (len(shape[1]) + 1) // 2
+    lowest, turned = scalars + 3, scalars + 5
+    turned_stress, turned_matrix = turned + width, turned + 2 * width
+    memory[lowest] = 1.0
+    for phase in range(laws.shape[0]):
+        formula, address, first, count, state, size = laws[phase]
+        numbers = parameters[phase : phase + 1]
+        if formula and rotation.shape[0] == 0:
+            call_formula(
+                address, shape, numbers, (count, size), memory, old, new,
+                strain + first * width, state, stress + first * width, matrix + first * components,
+            )  # fmt: skip
+            continue
+        for leaf in range(first, first + count):
+            own = (strain + leaf * width, stress + leaf * width, matrix + leaf * components)
+            used = own
+            if rotation.shape[0] > 0:
+                used = (turned, turned_stress, turned_matrix)
+                turn_in(shape, memory, (own[0], turned), rotation, leaf)
+            place = state + (leaf - first) * size
+            if formula:
+                call_formula(
+                    address, shape, numbers, (1, size), memory, old, new, used[0], place, used[1],
+                    used[2],
+                )  # fmt: skip
+            else:
+                _one_by_one(
+                    shape, order, address, numbers[0], size, memory, old, new, used[0], place,
+                    used[1], used[2], lowest,
+                )  # fmt: skip
+            if rotation.shape[0] > 0:
+                rows = (turned_stress, turned_matrix, own[1], own[2])
+                turn_out(shape, memory, rows, rotation, leaf)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def localisation(shape, children, numbers, leaf_matrix):
+    """Jumps of all nodes per unit of the macroscopic strains, (nodes, dimension · strains).
+
+    ``leaf_matrix`` holds the distinct components of every leaf's matrix, (leaves, components).
     """
-    dimension = len(axes)
-    size = 2 * dimension
-    nodes = fraction.size
-    difference = np.empty((size, size))
-    mixture = np.empty((size, dimension))
-    coupling = np.empty((size, dimension))
-    acoustic = np.empty((dimension, dimension))
-    inverse = np.empty((dimension, dimension))
-    traction = np.empty(dimension)
+    dimension, size = len(shape[0]), len(shape[1])
+    width, components = size - 1, leaf_matrix.shape[1]
+    nodes, leaves = children.shape[0], leaf_matrix.shape[0]
+    _, step, _, matrix, kept, _, direction, _, end = places(shape, leaves, nodes)
+    memory = np.zeros((end, LANES))
+    for leaf in range(leaves):
+        for i in range(components):
+            memory[matrix + leaf * components + i] = leaf_matrix[leaf, i]
+    for i in range(width):
+        memory[step + (leaves + nodes - 1) * width + i, i] = 1.0
+    _condense(shape, children, numbers, memory, matrix, kept)
+    _descend(shape, children, numbers, memory, kept, step, direction)
+    result = np.empty((nodes, dimension * width))
     for node in range(nodes):
-        left, right, f1 = children[node, 0], children[node, 1], fraction[node]
-        f2 = 1.0 - f1
-        member = nodes + 1 + node
-        for i in range(size):
-            for d in range(dimension):
-                mixture[i, d] = 0.0
-                coupling[i, d] = 0.0
-            for j in range(size):
-                difference[i, j] = tangent[left, i, j] - tangent[right, i, j]
-                mixed = tangent[right, i, j] + f1 * difference[i, j]
-                tangent[member, i, j] = mixed
-                # f2 C1 + f1 C2 = C1 + C2 - (f1 C1 + f2 C2)
-                swapped = tangent[left, i, j] + tangent[right, i, j] - mixed
-                for d in range(dimension):
-                    mixture[i, d] += swapped * operator[node, j, d]
-                    coupling[i, d] += difference[i, j] * operator[node, j, d]
-        for d in range(dimension):
-            traction[d] = 0.0
-            for k in range(dimension):
-                total = 0.0
-                for i in range(size):
-                    total += operator[node, i, d] * mixture[i, k]
-                acoustic[d, k] = total
-            for i in range(size):
-                traction[d] += operator[node, i, d] * (stress[left, i] - stress[right, i])
-        invert(axes, acoustic, inverse)
-        for d in range(dimension):
-            offset[node, d] = 0.0
-            for k in range(dimension):
-                offset[node, d] += inverse[d, k] * traction[k]
-            for j in range(size):
-                total = 0.0
-                for k in range(dimension):
-                    total += inverse[d, k] * coupling[j, k]
-                relaxation[node, d, j] = total
-        for i in range(size):
-            total = f1 * stress[left, i] + f2 * stress[right, i]
-            for d in range(dimension):
-                total -= f1 * f2 * coupling[i, d] * offset[node, d]
-            stress[member, i] = total
-            for j in range(size):
-                total = 0.0
-                for d in range(dimension):
-                    total += coupling[i, d] * relaxation[node, d, j]
-                tangent[member, i, j] -= f1 * f2 * total
-
-
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def correct(axes, children, fraction, operator, relaxation, offset, strain, jump):
-    """Sweep down from the root's Δε (last row): corrections a = -K⁻¹ Hᵀ (D Δε + s1 - s2)."""
-    dimension = len(axes)
-    size = 2 * dimension
-    nodes = fraction.size
-    for node in range(nodes - 1, -1, -1):
-        left, right, f1 = children[node, 0], children[node, 1], fraction[node]
-        member = nodes + 1 + node
-        for d in range(dimension):
-            total = offset[node, d]
-            for j in range(size):
-                total += relaxation[node, d, j] * strain[member, j]
-            jump[node, d] = -total
-        for i in range(size):
-            total = 0.0
-            for d in range(dimension):
-                total += operator[node, i, d] * jump[node, d]
-            strain[left, i] = strain[member, i] + (1.0 - f1) * total
-            strain[right, i] = strain[member, i] - f1 * total
-
-
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def localisation(axes, children, fraction, operator, leaf_tangent):
-    """Jumps of all nodes per unit of the macroscopic strain, (nodes, dimension, strain size)."""
-    dimension = len(axes)
-    size = 2 * dimension
-    leaves, nodes = leaf_tangent.shape[0], fraction.size
-    tangent = np.empty((leaves + nodes, size, size))
-    tangent[:leaves] = leaf_tangent
-    strain, stress = np.zeros((leaves + nodes, size)), np.zeros((leaves + nodes, size))
-    jump = np.empty((nodes, dimension))
-    relaxation = np.empty((nodes, dimension, size))
-    offset = np.empty((nodes, dimension))
-    result = np.empty((nodes, dimension, size))
-    condense(axes, children, fraction, operator, tangent, stress, relaxation, offset)
-    for i in range(size):
-        strain[leaves + nodes - 1] = 0.0
-        strain[leaves + nodes - 1, i] = 1.0
-        correct(axes, children, fraction, operator, relaxation, offset, strain, jump)
-        result[:, :, i] = jump
+        for a in range(dimension):
+            for i in range(width):
+                result[node, a * width + i] = memory[direction + node * dimension + a, i]
     return result
 
 
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+@njit(cache=True, error_model="numpy", nogil=True)
 def integrate(
-    axes,
-    leaf_weight,
+    shape,
+    order,
     children,
-    fraction,
-    operator,
-    node_weight,
-    members,
-    share_of_phase,
-    rotation,
+    numbers,
+    leaf_numbers,
     predictor,
+    phase_fraction,
+    laws,
+    parameters,
+    rotation,
     tolerance,
     max_iterations,
-    dt,
     macro_strain,
-    old,
-    new,
+    old_state,
+    new_state,
     macro_stress,
     macro_tangent,
     codes,
     iterations,
 ):
-    """Integrate a batch of points; ``macro_tangent`` of no rows asks for none.
+    """Integrate blocks of points; ``macro_tangent`` of no rows asks for none.
 
-    ``predictor`` maps a strain increment to elastic increments of the jumps (`localisation`);
-    ``members`` is `Members.compiled` with the leaves as members; a row of ``old`` and ``new``
-    starts with the jumps of the nodes, then come the means of the phases.
+    ``order`` are the Mandel components of the rows; ``numbers`` of a node f1, n and f1 f2 times
+    its weight; ``leaf_numbers`` of a leaf its weight and its share of the phase; ``predictor`` maps
+    a strain increment to elastic increments of the jumps; ``laws`` and ``parameters`` are those of
+    `Members.in_lanes`; ``rotation`` has the Mandel rotation of every leaf, row by row, or no rows.
+    A state starts with the jumps, then come the means of the phases.
     """
-    dimension = len(axes)
-    size = 2 * dimension
-    leaves, nodes = leaf_weight.size, fraction.size
-    phases = members[1].size
-    means_end = nodes * dimension + 2 * size * phases
-    phase_fraction = np.zeros(phases)
-    for leaf in range(leaves):
-        phase_fraction[members[0][leaf]] += leaf_weight[leaf]
-    increment = np.empty(size)
-    root = leaves + nodes - 1
-    strain = np.empty((leaves + nodes, size))
-    step = np.empty((leaves + nodes, size))
-    stress = np.empty((leaves + nodes, size))
-    tangent = np.empty((leaves + nodes, size, size))
-    jump = np.empty((nodes, dimension))
-    direction = np.empty((nodes, dimension))
-    traction = np.empty((nodes, dimension))
-    relaxation = np.empty((nodes, dimension, size))
-    offset = np.empty((nodes, dimension))
+    dimension, size = len(shape[0]), len(shape[1])
+    width, components = size - 1, size * (size + 1) // 2
+    nodes, leaves = children.shape[0], children.shape[0] + 1
+    root, phases, points = leaves + nodes - 1, laws.shape[0], macro_strain.shape[0]
+    strain, step, stress, matrix, kept, jump, direction, scalars, end = places(shape, leaves, nodes)
+    memory = np.zeros((end, LANES))
+    sums, norm, lowest, amount = scalars, scalars + 2, scalars + 3, scalars + 4
+    means = nodes * dimension
+    code, count = np.empty(LANES, dtype=np.int64), np.empty(LANES, dtype=np.int64)
+    halvings = np.empty(LANES, dtype=np.int64)
+    slope, share = np.empty(LANES), np.empty(LANES)
+    running = np.empty(LANES, dtype=np.bool_)
 
-    for point in range(macro_strain.shape[0]):
-        before, after = old[point], new[point]
+    for block in range(old_state.shape[0]):
+        old, new = old_state[block], new_state[block]
+        for lane in range(LANES):
+            point = block * LANES + lane
+            running[lane] = point < points
+            code[lane], count[lane], halvings[lane] = -1, 0, 0
+            slope[lane], share[lane] = 0.0, 1.0
+            for i in range(width):
+                value = macro_strain[point, order[i]] if point < points else 0.0
+                scale = 1.0 if order[i] < 3 else np.sqrt(2.0)
+                memory[strain + root * width + i, lane] = scale * value
+                increment = value
+                for phase in range(phases):
+                    mean = old[means + 2 * width * phase + order[i], lane]
+                    increment -= phase_fraction[phase] * mean
+                memory[step + root * width + i, lane] = scale * increment
         # Start from the old jumps and the elastic localisation of the increment.
-        for i in range(size):
-            increment[i] = macro_strain[point, i]
-            for phase in range(phases):
-                mean = before[nodes * dimension + 2 * size * phase + i]
-                increment[i] -= phase_fraction[phase] * mean
         for node in range(nodes):
-            for d in range(dimension):
-                jump[node, d] = before[node * dimension + d]
-                for i in range(size):
-                    jump[node, d] += predictor[node, d, i] * increment[i]
-        code, count = -1, 0
-        slope, share, halvings = 0.0, 1.0, 0
+            places_of_node = (node * dimension, step + root * width, jump + node * dimension)
+            predict_node(shape, (old, memory, memory), places_of_node, predictor, node)
+        _localise(shape, children, numbers, memory, strain, jump)
         while True:
-            for i in range(size):
-                strain[root, i] = macro_strain[point, i]
-            localise(axes, children, fraction, operator, jump, strain)
-            law_code = respond(members, rotation, strain, before, after, dt, stress, tangent)
-            residual = average(axes, children, fraction, operator, stress, traction)
-            reference = 0.0
+            _respond(
+                shape, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix,
+                scalars,
+            )  # fmt: skip
+            _average(shape, children, numbers, memory, stress, direction, sums)
+            memory[norm] = 0.0
             for leaf in range(leaves):
-                squared = 0.0
-                for i in range(size):
-                    squared += stress[leaf, i] * stress[leaf, i]
-                reference += leaf_weight[leaf] * np.sqrt(squared)
-            if law_code >= 0 and residual <= tolerance * reference:
-                code = law_code
-                break
-            if slope < 0.0 and halvings < MAX_HALVINGS:
-                # The incremental potential along the step has this derivative; it is convex for
-                # hardening phases. Too positive means that the step went beyond the minimum:
-                # shorten it.
-                now = 0.0
-                for node in range(nodes):
-                    f1 = fraction[node]
-                    work = 0.0
-                    for d in range(dimension):
-                        work += traction[node, d] * direction[node, d]
-                    now += node_weight[node] * f1 * (1.0 - f1) * work
-                if law_code < 0 or not now <= 0.8 * abs(slope):
-                    shorter = share * abs(slope) / (abs(slope) + now) if law_code >= 0 else 0.0
-                    # Also where `now` is NaN.
-                    if not shorter >= 0.1 * share:
-                        shorter = 0.1 * share
-                    for node in range(nodes):
-                        for d in range(dimension):
-                            jump[node, d] += (shorter - share) * direction[node, d]
-                    share = shorter
-                    halvings += 1
+                leaf_norm(shape, memory, (stress + leaf * width, norm), leaf_numbers, leaf)
+            wanted, any_shorter = False, False
+            for lane in range(LANES):
+                memory[amount, lane] = 0.0
+                if not running[lane]:
                     continue
-            if count == max_iterations or law_code < 0 or not np.isfinite(residual):
-                if law_code >= 0 and residual <= UNRELIABLE * reference:
-                    code = 0
+                residual, reference = np.sqrt(memory[sums, lane]), memory[norm, lane]
+                law_code = int(memory[lowest, lane])
+                if law_code >= 0 and residual <= tolerance * reference:
+                    code[lane], running[lane] = law_code, False
+                    continue
+                valid = law_code >= 0 and np.isfinite(residual) and np.isfinite(reference)
+                if slope[lane] < 0.0 and halvings[lane] < MAX_HALVINGS:
+                    # The incremental potential along the step has this derivative; it is convex for
+                    # hardening phases. Too positive means that the step went beyond the minimum.
+                    now = memory[sums + 1, lane]
+                    if not (valid and now <= 0.8 * abs(slope[lane])):
+                        shorter = 0.0
+                        if valid:
+                            shorter = share[lane] * abs(slope[lane]) / (abs(slope[lane]) + now)
+                        if not shorter >= 0.1 * share[lane]:
+                            shorter = 0.1 * share[lane]
+                        memory[amount, lane] = shorter - share[lane]
+                        share[lane] = shorter
+                        halvings[lane] += 1
+                        any_shorter = True
+                        continue
+                if count[lane] == max_iterations or not valid:
+                    if valid and residual <= UNRELIABLE * reference:
+                        code[lane] = 0
+                    running[lane] = False
+                    continue
+                wanted = True
+            if any_shorter:
+                # The other lanes wait: nothing of theirs changes.
+                _move(shape, memory, strain, step, jump, direction, amount, leaves, nodes)
+                continue
+            if not wanted:
                 break
-            count += 1
-            condense(axes, children, fraction, operator, tangent, stress, relaxation, offset)
-            step[root] = 0.0
-            correct(axes, children, fraction, operator, relaxation, offset, step, direction)
-            slope, share, halvings = 0.0, 1.0, 0
-            for node in range(nodes):
-                f1 = fraction[node]
-                work = 0.0
-                for d in range(dimension):
-                    work += traction[node, d] * direction[node, d]
-                    jump[node, d] += direction[node, d]
-                slope += node_weight[node] * f1 * (1.0 - f1) * work
+            _condense(shape, children, numbers, memory, matrix, kept)
+            memory[step + root * width : step + (root + 1) * width] = 0.0
+            _descend(shape, children, numbers, memory, kept, step, direction)
+            corner = matrix + root * components + components - 1
+            for lane in range(LANES):
+                if running[lane]:
+                    count[lane] += 1
+                    halvings[lane], share[lane] = 0, 1.0
+                    slope[lane] = memory[corner, lane]
+                    memory[amount, lane] = 1.0
+            _move(shape, memory, strain, step, jump, direction, amount, leaves, nodes)
 
-        finite = True
-        for i in range(size):
-            macro_stress[point, i] = stress[root, i]
-            finite = finite and np.isfinite(stress[root, i])
-        if not finite:
-            code = -1
-        codes[point] = code
-        iterations[point] = count
-        if code < 0:
-            macro_stress[point] = np.nan
-            after[:] = before
-        else:
-            for node in range(nodes):
-                for d in range(dimension):
-                    after[node * dimension + d] = jump[node, d]
-            means = after[nodes * dimension : means_end]
-            store_means(members[0], share_of_phase, strain, stress, means)
+        new[:means] = memory[jump : jump + means]
+        new[means : means + 2 * width * phases] = 0.0
+        for phase in range(phases):
+            for leaf in range(laws[phase, 2], laws[phase, 2] + laws[phase, 3]):
+                rows = strain + leaf * width, stress + leaf * width, means + 2 * width * phase
+                phase_mean(shape, (memory, memory, new), rows, leaf_numbers, leaf)
         if macro_tangent.shape[0] > 0:
-            if code >= 0:
-                condense(axes, children, fraction, operator, tangent, stress, relaxation, offset)
-                macro_tangent[point] = tangent[root]
-            else:
-                macro_tangent[point] = np.nan
+            _condense(shape, children, numbers, memory, matrix, kept)
+        for lane in range(min(LANES, points - block * LANES)):
+            point = block * LANES + lane
+            iterations[point] = count[lane]
+            for i in range(width):
+                value = memory[stress + root * width + i, lane]
+                if not np.isfinite(value):
+                    code[lane] = -1
+            codes[point] = code[lane]
+            place = matrix + root * components
+            for i in range(width):
+                scale = 1.0 if order[i] < 3 else np.sqrt(2.0)
+                value = scale * memory[stress + root * width + i, lane]
+                macro_stress[point, order[i]] = value if code[lane] >= 0 else np.nan
+                if macro_tangent.shape[0] > 0:
+                    for j in range(i, width):
+                        both = scale * (1.0 if order[j] < 3 else np.sqrt(2.0))
+                        value = both * memory[place, lane] if code[lane] >= 0 else np.nan
+                        macro_tangent[point, order[i], order[j]] = value
+                        macro_tangent[point, order[j], order[i]] = value
+                        place += 1
+                    place += 1
+            if code[lane] < 0:
+                new[:, lane] = old[:, lane]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _move(shape, memory, strain, step, jump, direction, amount, leaves, nodes):
+    """Go a part of the way along the corrections, every lane its own."""
+    dimension, width = len(shape[0]), len(shape[1]) - 1
+    nothing = np.zeros((1, 1))
+    for row in range(leaves * width):
+        move_row(shape, memory, (amount, step + row, strain + row), nothing, 0)
+    for row in range(nodes * dimension):
+        move_row(shape, memory, (amount, direction + row, jump + row), nothing, 0)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dmn_fem._laminate import MANDEL_ORDER
+from dmn_fem._lanes import LANES
 from dmn_fem.laws import Code, Field, PhaseLaw, State, Status, initial_stiffness
 from dmn_fem.laws._batch import Members
 from dmn_fem.network import Network, jump_operator
-from dmn_fem.notation import Array, mandel_spins, strain_size
+from dmn_fem.notation import SQRT2, Array, mandel_spins, strain_size
 from dmn_fem.online._adjoint_kernels import gradient
 from dmn_fem.online._kernels import integrate, localisation
 
@@ -57,7 +59,7 @@ class NetworkLaw:
         self._axes = tuple(range(network.dimension))
         self._tree = tree = network.tree()
         self._operator = np.ascontiguousarray(jump_operator(tree.normal, network.dimension))
-        size = self.strain_size
+        dimension, size = network.dimension, self.strain_size
         rotation = tree.leaf_rotation
         self._rotation = np.zeros((0, size, size)) if rotation is None else rotation
         self._leaves = Members(
@@ -65,9 +67,15 @@ class NetworkLaw:
             network.phases,
             tree.leaf_phase,
             tree.leaf_weight,
-            network.dimension,
-            Field("jumps", (len(tree.fraction), network.dimension)),
+            dimension,
+            Field("jumps", (len(tree.fraction), dimension)),
         )
+        self._shape = (tuple(range(dimension)), tuple(range(size + 1)))
+        coupling = tree.fraction * (1.0 - tree.fraction) * tree.node_weight
+        self._numbers = np.column_stack([tree.fraction, tree.normal[:, :dimension], coupling])
+        self._leaf_numbers = np.column_stack([tree.leaf_weight, self._leaves.share])
+        phases = len(network.phases)
+        self._fraction = np.bincount(tree.leaf_phase, tree.leaf_weight, minlength=phases)
         self._predictor = self._elastic_localisation()
 
     def _elastic_localisation(self) -> Array:
@@ -75,12 +83,18 @@ class NetworkLaw:
 
         A rate-dependent law may have no stiffness without a time step; then the start is uniform.
         """
+        order = np.array(MANDEL_ORDER[self.dimension])
+        scale = np.where(order < 3, 1.0, 1.0 / SQRT2)
         stiffness = [initial_stiffness(law, self.dimension) for law in self._leaves.laws.values()]
-        tangent = np.stack([stiffness[phase] for phase in self._tree.leaf_phase])
+        leaves = np.stack([stiffness[phase] for phase in self._tree.leaf_phase])
         for leaf, rotation in enumerate(self._rotation):
-            tangent[leaf] = rotation @ tangent[leaf] @ rotation.T
-        tree = self._tree
-        predictor = localisation(self._axes, tree.children, tree.fraction, self._operator, tangent)
+            leaves[leaf] = rotation @ leaves[leaf] @ rotation.T
+        matrix = np.zeros((len(leaves), order.size + 1, order.size + 1))
+        matrix[:, :-1, :-1] = leaves[:, order[:, None], order] * np.outer(scale, scale)
+        rows, columns = np.triu_indices(order.size + 1)
+        predictor = localisation(
+            self._shape, self._tree.children, self._numbers, matrix[:, rows, columns]
+        )
         return predictor if np.isfinite(predictor).all() else np.zeros_like(predictor)
 
     @property
@@ -95,7 +109,7 @@ class NetworkLaw:
 
     def allocate(self, points: int) -> State:
         """A stress-free state."""
-        return self._leaves.allocate(points)
+        return self._leaves.allocate(points, LANES)
 
     def integrate(
         self,
@@ -106,24 +120,21 @@ class NetworkLaw:
         dt: float = 0.0,
     ) -> Status:
         """Integrate to a total strain; see `dmn_fem.laws.Law.integrate`."""
-        tree = self._tree
         points, size = strain.shape
         codes = np.empty(points, dtype=np.int8)
         iterations = np.empty(points, dtype=np.int32)
         integrate(
-            self._axes,
-            tree.leaf_weight,
-            tree.children,
-            tree.fraction,
-            self._operator,
-            tree.node_weight,
-            self._leaves.compiled,
-            self._leaves.share,
-            self._rotation,
+            self._shape,
+            np.array(MANDEL_ORDER[self.dimension]),
+            self._tree.children,
+            self._numbers,
+            self._leaf_numbers,
             self._predictor,
+            self._fraction,
+            *self._leaves.in_lanes(dt),
+            self._rotation.reshape(len(self._rotation), size * size),
             self.tolerance,
             self.max_iterations,
-            float(dt),
             strain,
             state.old,
             state.new,

@@ -1,0 +1,150 @@
+"""What the sweeps do at one node, for eight points at once.
+
+Rows of a member's matrix [[C, σ], [σᵀ, 0]] are the strains in engineering notation and the row "1",
+which no jump touches (`dmn_fem._laminate`): one laminate condenses tangent and stress together, its
+jumps per unit of "1" are the Newton corrections, and the last entry of the root is -rᵀ K⁻¹ r, the
+derivative of the incremental potential along them.
+"""
+
+from dmn_fem._laminate import AXES, MANDEL_ORDER, laminate, positions
+from dmn_fem._lanes import sqrt, straight_line, where
+from dmn_fem.notation import SQRT2
+
+
+def _condense(dimension, size, numbers, first, second, result, jump):
+    """C̄ and s̄ of a node; kept for the way down: its jumps per macroscopic strain and "1"."""
+    normal = [numbers[1 + axis] for axis in range(dimension)]
+    laminate(dimension, size, first, second, numbers[0], normal, result, jump)
+
+
+def _descend(dimension, size, numbers, kept, member, jump, left, right):
+    """From Δε of a node its Δa and those of its children."""
+    strain = [member[i] for i in range(size - 1)]
+    jumps = []
+    for a in range(dimension):
+        total = kept[a * size + size - 1]
+        for i, value in enumerate(strain):
+            total = total + kept[a * size + i] * value
+        jump[a] = total
+        jumps.append(total)
+    _split(dimension, numbers, jumps, strain, left, right)
+
+
+def _localise(dimension, size, numbers, jump, member, left, right):
+    """ε1 = ε + f2 H a and ε2 = ε - f1 H a."""
+    jumps = [jump[a] for a in range(dimension)]
+    _split(dimension, numbers, jumps, [member[i] for i in range(size - 1)], left, right)
+
+
+def _split(dimension, numbers, jumps, strain, left, right):
+    f1 = numbers[0]
+    for i, value in enumerate(strain):
+        terms = [
+            numbers[1 + c] * jumps[a]
+            for a, row in enumerate(AXES[dimension])
+            for c, place in enumerate(row)
+            if place == i
+        ]
+        if terms:
+            total = sum(terms[1:], terms[0])
+            left[i], right[i] = value + (1.0 - f1) * total, value - f1 * total
+        else:
+            left[i] = right[i] = value
+
+
+def _average(dimension, size, numbers, first, second, mean, jump, sums):
+    """Mean stress of a node; the largest |Hᵀ(σ1 - σ2)|² and the work of the jumps go to sums.
+
+    ``numbers`` continues with the node's weight times f1 f2.
+    """
+    difference = [first[i] - second[i] for i in range(size - 1)]
+    for i, value in enumerate(difference):
+        mean[i] = second[i] + numbers[0] * value
+    traction = []
+    for row in AXES[dimension]:
+        terms = [numbers[1 + c] * difference[place] for c, place in enumerate(row)]
+        traction.append(sum(terms[1:], terms[0]))
+    squares = [value * value for value in traction]
+    work = [value * jump[a] for a, value in enumerate(traction)]
+    squared = sum(squares[1:], squares[0])
+    # Written so that a NaN wins.
+    largest = sums[0]
+    sums[0] = where(squared <= largest, largest, squared)
+    sums[1] = sums[1] + numbers[1 + dimension] * sum(work[1:], work[0])
+
+
+def _predict(dimension, size, numbers, before, increment, jump):
+    """Jumps at the start: the old ones and those of an elastic increment."""
+    width = size - 1
+    for a in range(dimension):
+        total = before[a]
+        for i in range(width):
+            total = total + numbers[a * width + i] * increment[i]
+        jump[a] = total
+
+
+def _norm(dimension, size, numbers, stress, total):
+    """Adds a leaf's weight times the Frobenius norm of its stress."""
+    scale = [2.0 if i >= dimension and i != 3 * (dimension == 2) else 1.0 for i in range(size - 1)]
+    squares = [factor * stress[i] * stress[i] for i, factor in enumerate(scale)]
+    total[0] = total[0] + numbers[0] * sqrt(sum(squares[1:], squares[0]))
+
+
+def _mean(dimension, size, numbers, strain, stress, means):
+    """Adds a leaf's share of its phase's mean strain and mean stress, in Mandel components."""
+    width = size - 1
+    for row, place in enumerate(MANDEL_ORDER[dimension]):
+        shear = place >= 3
+        part = numbers[1] * strain[row]
+        means[place] = means[place] + (part * (1.0 / SQRT2) if shear else part)
+        part = numbers[1] * stress[row]
+        means[width + place] = means[width + place] + (part * SQRT2 if shear else part)
+
+
+def _move(dimension, size, numbers, amount, correction, value):
+    """Adds a part of a correction; what is not finite does not reach lanes that stay."""
+    part = amount[0]
+    value[0] = value[0] + where(part * part > 0.0, part * correction[0], 0.0)
+
+
+def _turn_in(dimension, size, numbers, strain, local):
+    """A strain in the axes of a leaf; ``numbers`` is its Mandel rotation, row by row."""
+    width, order = size - 1, MANDEL_ORDER[dimension]
+    scale = [1.0 if place < 3 else SQRT2 for place in order]
+    for row, place in enumerate(order):
+        terms = [
+            scale[row] / scale[other] * numbers[component * width + place] * strain[other]
+            for other, component in enumerate(order)
+        ]
+        local[row] = sum(terms[1:], terms[0])
+
+
+def _turn_out(dimension, size, numbers, stress, matrix, turned_stress, turned):
+    """Stress and matrix from the axes of a leaf."""
+    width, order, place = size - 1, MANDEL_ORDER[dimension], positions(size)
+    scale = [1.0 if component < 3 else SQRT2 for component in order]
+    q = [
+        [numbers[order[i] * width + order[j]] * (scale[j] / scale[i]) for j in range(width)]
+        for i in range(width)
+    ]
+    for i in range(width):
+        terms = [q[i][j] * stress[j] for j in range(width)]
+        turned_stress[i] = turned[place[i][width]] = sum(terms[1:], terms[0])
+        half = [[q[i][k] * matrix[place[k][j]] for k in range(width)] for j in range(width)]
+        row = [sum(each[1:], each[0]) for each in half]
+        for j in range(i, width):
+            terms = [row[k] * q[j][k] for k in range(width)]
+            turned[place[i][j]] = sum(terms[1:], terms[0])
+    turned[place[width][width]] = 0.0
+
+
+turn_in = straight_line(_turn_in)
+turn_out = straight_line(_turn_out)
+condense_node = straight_line(_condense)
+descend_node = straight_line(_descend)
+localise_node = straight_line(_localise)
+average_node = straight_line(_average)
+predict_node = straight_line(_predict)
+leaf_norm = straight_line(_norm)
+phase_mean = straight_line(_mean)
+move_row = straight_line(_move)
