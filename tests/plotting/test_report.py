@@ -9,7 +9,7 @@ import pytest
 from dmn_fem.database import Database
 from dmn_fem.network import Network
 from dmn_fem.plotting import write_report
-from dmn_fem.plotting._report import default_laws
+from dmn_fem.plotting._report_maps import default_laws
 
 VOID_TAGS = {"meta", "img"}
 
