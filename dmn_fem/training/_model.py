@@ -10,6 +10,7 @@ from dmn_fem.notation import SQRT2, Array
 from dmn_fem.training._sweep import CompiledSweep, plain_sweep
 
 _EXACT_BELOW = 40.0  # softplus(x) and x agree to double precision above
+_DEAD = 1e-150  # weight of a node whose children's shares do not matter
 
 
 type Index = Tensor | NDArray[np.integer]
@@ -163,8 +164,10 @@ class TorchNetwork(torch.nn.Module):
             return columns[source[0]]
         left, right = self._membership @ self.leaf_weights()
         total = left + right
-        # Below a node of weight zero the shares mean nothing, but must be numbers.
-        share = torch.where(total > 0, left / total.masked_fill(total == 0, 1.0), 0.5)
+        # Below a node of no weight the shares mean nothing, but they must be numbers, and so must
+        # their derivatives, which the reciprocal of a tiny weight would make infinite.
+        alive = total > _DEAD
+        share = torch.where(alive, left / total.masked_fill(~alive, 1.0), 0.5)
         return self.sweep(columns, source, share, self.normals())
 
     @staticmethod

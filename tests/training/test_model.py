@@ -195,3 +195,19 @@ def test_orientations_out_of_the_plane_are_refused(random_network: Callable[...,
     turned = replace(random_network(4), leaf_orientation=np.tile([0.6, 0.8, 0, 0], (4, 1)))
     with pytest.raises(ValueError, match="axis 3"):
         TorchNetwork(turned)
+
+
+@pytest.mark.parametrize("activation", [-30.0, -100.0, -170.0, -180.0, -186.0, -200.0, -1000.0])
+def test_gradients_of_leaves_that_die_are_finite(
+    random_network: Callable, sampled: Callable, activation: float
+) -> None:
+    network = random_network()
+    samples = sampled(network, 5)
+    dying = replace(
+        network,
+        leaf_activation=np.where(np.arange(8) < 4, activation + 0.1 * np.arange(8), 0.5),
+    )
+    module = TorchNetwork(dying)
+    module(torch.tensor(samples.phase_stiffness)).sum().backward()
+    for parameter in module.parameters():
+        assert torch.isfinite(parameter.grad).all()
