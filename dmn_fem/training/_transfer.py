@@ -55,8 +55,11 @@ def transfer_chain(
         targets: Training and held-out samples of every target.
         settings: How to train, and what of the base stays (`Settings.frozen`).
         order: In a chain the first target starts from the base, each further one from the one
-            before: order the targets so that neighbours resemble each other, the dilute end first.
-            In a star all of them start from the base.
+            before; in a star all of them start from the base. Order the targets of a chain so that
+            neighbours resemble each other, and begin where the microstructure is densest: leaves
+            that a dilute one lets die do not come back. (Discs from 0.1 to 0.6, 500 iterations: 32
+            and 70 of 128 leaves alive and 0.56 and 0.38 % at 0.6; from 0.6 to 0.1 104 and 110, 0.27
+            and 0.25 %, and no more than that anywhere.)
         inelastic: Inelastic answers of every target to fit as well, None where there are none.
         directory: Where the checkpoints ``target_0.checkpoint`` … go. A killed transfer goes on
             from them to the same result, and finished targets are not trained again.
