@@ -178,7 +178,7 @@ def test_a_matrix_that_flows_makes_an_elastic_inclusion_the_stiff_one():
 
 @pytest.mark.parametrize("contrast", [1e-3, 1e-2, 1e-1, 10.0, 1e2, 1e3])
 def test_composite_voxels_bring_a_coarse_grid_close_to_a_fine_one(contrast):
-    cell = discs(0.5, 8, seed=4)
+    cell = discs(0.5, 8, seed=5)
     phases = np.stack([isotropic_stiffness(1.0, 0.3, 2), isotropic_stiffness(contrast, 0.2, 2)])
     fine = homogenize(cell.image(256), phases, 1e-3).stiffness
 
