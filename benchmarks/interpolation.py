@@ -162,7 +162,7 @@ def main() -> None:
             f"{asked(strangers).mean():.1f}",
             f"{100 * np.mean(others):.1f}" if others else "",
         )
-    Console().print(table)
+    Console(width=110).print(table)
 
 
 if __name__ == "__main__":
