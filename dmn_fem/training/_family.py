@@ -25,7 +25,8 @@ from dmn_fem.network import Network
 from dmn_fem.notation import Array
 from dmn_fem.training._checkpoint import Checkpoint
 from dmn_fem.training._fit import Fit, check, fingerprint_of, one_thread
-from dmn_fem.training._run import CHUNK, Inelastic, Run
+from dmn_fem.training._inelastic import InelasticSamples
+from dmn_fem.training._run import CHUNK, Run
 from dmn_fem.training._samples import Samples, evaluate
 from dmn_fem.training._settings import Progress, Settings
 
@@ -37,7 +38,7 @@ def fit_family(
     settings: Settings | None = None,
     *,
     smoothness: float = 1e-4,
-    inelastic: Sequence[Inelastic | None] | None = None,
+    inelastic: Sequence[InelasticSamples | None] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Fit]:

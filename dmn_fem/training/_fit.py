@@ -10,7 +10,8 @@ import torch
 
 from dmn_fem.network import Network
 from dmn_fem.training._checkpoint import Checkpoint
-from dmn_fem.training._run import Inelastic, Run
+from dmn_fem.training._inelastic import InelasticSamples
+from dmn_fem.training._run import Run
 from dmn_fem.training._samples import ErrorReport, Errors, Samples, evaluate
 from dmn_fem.training._settings import Progress, Settings
 
@@ -47,7 +48,7 @@ def fit(
     held_out: Samples,
     settings: Settings | None = None,
     *,
-    inelastic: Inelastic | None = None,
+    inelastic: InelasticSamples | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
     start: int = 0,
@@ -122,7 +123,7 @@ def fingerprint_of(
     training: Samples,
     held_out: Samples,
     settings: Settings,
-    inelastic: Inelastic | None,
+    inelastic: InelasticSamples | None,
 ) -> str:
     """SHA-256 of all that determines the result."""
     kind = (network.dimension, network.phases, settings, training.digest(), held_out.digest())

@@ -4,34 +4,19 @@ import copy
 import math
 import time
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dmn_fem.network import Network
+from dmn_fem.training._inelastic import InelasticSamples
 from dmn_fem.training._model import TorchNetwork
-from dmn_fem.training._samples import Errors, Samples
+from dmn_fem.training._samples import Samples
 from dmn_fem.training._settings import Progress, Settings
 
 CHUNK = 20
 """L-BFGS iterations between two reports."""
-
-
-class Inelastic(Protocol):
-    """Inelastic answers that a network is fitted to beside the elastic ones."""
-
-    def loss(self, module: TorchNetwork) -> Tensor:
-        """What is added to the elastic loss, ()."""
-        ...
-
-    def errors(self, network: Network) -> Errors:
-        """Relative errors of a network."""
-        ...
-
-    def digest(self) -> str:
-        """SHA-256 of all that determines the loss."""
-        ...
 
 
 class Run:
@@ -43,7 +28,7 @@ class Run:
         training: Samples,
         held_out: Samples,
         settings: Settings,
-        inelastic: Inelastic | None,
+        inelastic: InelasticSamples | None,
         start: int,
     ) -> None:
         """Begin at a network.

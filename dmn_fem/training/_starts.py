@@ -14,7 +14,7 @@ from typing import Any
 from dmn_fem._workers import end_with_parent
 from dmn_fem.network import Network
 from dmn_fem.training._fit import Fit, fit
-from dmn_fem.training._run import Inelastic
+from dmn_fem.training._inelastic import InelasticSamples
 from dmn_fem.training._samples import Samples
 from dmn_fem.training._settings import Progress, Settings
 
@@ -25,7 +25,7 @@ def fit_best(
     held_out: Samples,
     settings: Settings | None = None,
     *,
-    inelastic: Inelastic | None = None,
+    inelastic: InelasticSamples | None = None,
     validate: Callable[[Network], float] | None = None,
     directory: str | os.PathLike[str] | None = None,
     processes: int = 1,

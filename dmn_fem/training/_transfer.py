@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from dmn_fem.network import Network
 from dmn_fem.training._fit import Fit, fit
-from dmn_fem.training._run import Inelastic
+from dmn_fem.training._inelastic import InelasticSamples
 from dmn_fem.training._samples import Samples
 from dmn_fem.training._settings import Progress, Settings
 
@@ -41,7 +41,7 @@ def transfer_chain(
     settings: Settings | None = None,
     *,
     order: Literal["chain", "star"] = "chain",
-    inelastic: Sequence[Inelastic | None] | None = None,
+    inelastic: Sequence[InelasticSamples | None] | None = None,
     directory: str | os.PathLike[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Fit]:
