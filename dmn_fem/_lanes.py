@@ -4,12 +4,14 @@ LLVM does not vectorise loops over samples that hold small matrices. Here the fo
 once, at compile time, on symbols: every ``+ - * /`` emits one instruction on eight doubles side by
 side, loops over components are Python's own and leave no trace, and intermediate values live in
 registers. What a formula cannot say in Python, because its lanes would go different ways, it says
-with `where` and `repeat`. The same function runs on floats and arrays, which is how tests check it.
+with `where` and `repeat`. The same function runs on arrays, which is how tests check it, and with
+one lane it is code for one point.
 """
 
 import math
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -20,73 +22,89 @@ from numba.extending import intrinsic
 LANES = 8
 """Numbers side by side: a register of AVX-512, two of AVX2, four of NEON."""
 
-_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 # Products and sums may be fused, divisions become products; no sum changes its order.
 _FLAGS = ("contract", "nsz", "arcp")
 
 
 class Lanes:
-    """Eight doubles during code generation; arithmetic on it emits instructions."""
+    """Doubles side by side during code generation; arithmetic on it emits instructions."""
+
+    __array_ufunc__ = None  # numbers of NumPy leave arithmetic to this class
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
         self.builder = builder
         self.value = value
 
-    def _emit(self, name: str, left: ir.Value, right: ir.Value) -> "Lanes":
-        return Lanes(self.builder, getattr(self.builder, name)(left, right, flags=_FLAGS))
+    def _emit(self, name: str, left: Any, right: Any) -> Any:
+        if not isinstance(left, _OPERANDS) or not isinstance(right, _OPERANDS):
+            return NotImplemented
+        kind = self.value.type
+        value = getattr(self.builder, name)(_vector(left, kind), _vector(right, kind), flags=_FLAGS)
+        return Lanes(self.builder, value)
 
-    def __add__(self, other: Union["Lanes", float]) -> "Lanes":
-        return self._emit("fadd", self.value, _vector(other))
+    def __add__(self, other: Any) -> Any:
+        return self._emit("fadd", self, other)
 
-    def __radd__(self, other: float) -> "Lanes":
-        return self._emit("fadd", _vector(other), self.value)
+    def __radd__(self, other: Any) -> Any:
+        return self._emit("fadd", other, self)
 
-    def __sub__(self, other: Union["Lanes", float]) -> "Lanes":
-        return self._emit("fsub", self.value, _vector(other))
+    def __sub__(self, other: Any) -> Any:
+        return self._emit("fsub", self, other)
 
-    def __rsub__(self, other: float) -> "Lanes":
-        return self._emit("fsub", _vector(other), self.value)
+    def __rsub__(self, other: Any) -> Any:
+        return self._emit("fsub", other, self)
 
-    def __mul__(self, other: Union["Lanes", float]) -> "Lanes":
-        return self._emit("fmul", self.value, _vector(other))
+    def __mul__(self, other: Any) -> Any:
+        return self._emit("fmul", self, other)
 
-    def __rmul__(self, other: float) -> "Lanes":
-        return self._emit("fmul", _vector(other), self.value)
+    def __rmul__(self, other: Any) -> Any:
+        return self._emit("fmul", other, self)
 
-    def __truediv__(self, other: Union["Lanes", float]) -> "Lanes":
-        return self._emit("fdiv", self.value, _vector(other))
+    def __truediv__(self, other: Any) -> Any:
+        return self._emit("fdiv", self, other)
 
-    def __rtruediv__(self, other: float) -> "Lanes":
-        return self._emit("fdiv", _vector(other), self.value)
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._emit("fdiv", other, self)
 
     def __neg__(self) -> "Lanes":
         return 0.0 - self
 
-    def _compare(self, sign: str, other: Union["Lanes", float]) -> "Mask":
+    def _compare(self, sign: str, other: Any) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
         # Ordered: with a NaN every comparison is false.
-        value = self.builder.fcmp_ordered(sign, self.value, _vector(other))
+        value = self.builder.fcmp_ordered(sign, self.value, _vector(other, self.value.type))
         return Mask(self.builder, value)
 
-    def __lt__(self, other: Union["Lanes", float]) -> "Mask":
+    def __lt__(self, other: Any) -> Any:
         return self._compare("<", other)
 
-    def __le__(self, other: Union["Lanes", float]) -> "Mask":
+    def __le__(self, other: Any) -> Any:
         return self._compare("<=", other)
 
-    def __gt__(self, other: Union["Lanes", float]) -> "Mask":
+    def __gt__(self, other: Any) -> Any:
         return self._compare(">", other)
 
-    def __ge__(self, other: Union["Lanes", float]) -> "Mask":
+    def __ge__(self, other: Any) -> Any:
         return self._compare(">=", other)
 
 
-def _vector(value: Lanes | float) -> ir.Value:
+_OPERANDS = (Lanes, float, int, np.floating)
+
+
+def _vectors(lanes: int) -> ir.VectorType:
+    return ir.VectorType(ir.DoubleType(), lanes)
+
+
+def _vector(value: Any, kind: ir.VectorType) -> ir.Value:
     """What a number is during code generation."""
-    return value.value if isinstance(value, Lanes) else ir.Constant(_VECTOR, [float(value)] * LANES)
+    return (
+        value.value if isinstance(value, Lanes) else ir.Constant(kind, [float(value)] * kind.count)
+    )
 
 
 class Mask:
-    """Eight truth values during code generation."""
+    """Truth values of lanes during code generation."""
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
         self.builder = builder
@@ -106,7 +124,8 @@ def where(condition: Any, then: Any, otherwise: Any) -> Any:
     """One of two values in every lane."""
     if not isinstance(condition, Mask):
         return np.where(condition, then, otherwise)
-    value = condition.builder.select(condition.value, _vector(then), _vector(otherwise))
+    kind = _vectors(condition.value.type.count)
+    value = condition.builder.select(condition.value, _vector(then, kind), _vector(otherwise, kind))
     return Lanes(condition.builder, value)
 
 
@@ -124,21 +143,21 @@ def exp(value: Any) -> Any:
     """
     if not isinstance(value, Lanes):
         return np.exp(value)
-    builder = value.builder
+    builder, lanes = value.builder, value.value.type.count
     number = _call("llvm.nearbyint", where(value > _EXP_END, _EXP_END, value) * (1 / math.log(2)))
     rest = value - number * _LN2_HIGH - number * _LN2_LOW
     series: Any = 1 / math.factorial(13)
     for power in reversed(range(13)):
         series = series * rest + 1 / math.factorial(power)
-    integers = ir.VectorType(ir.IntType(64), LANES)
+    integers = ir.VectorType(ir.IntType(64), lanes)
     shifted = builder.shl(
         builder.add(
             builder.fptosi(where(value < -_EXP_END, 0.0, number).value, integers),
-            ir.Constant(integers, [1022] * LANES),
+            ir.Constant(integers, [1022] * lanes),
         ),
-        ir.Constant(integers, [52] * LANES),
+        ir.Constant(integers, [52] * lanes),
     )
-    half = Lanes(builder, builder.bitcast(shifted, _VECTOR))
+    half = Lanes(builder, builder.bitcast(shifted, _vectors(lanes)))
     result = where(value < -_EXP_END, 0.0, series * half * 2.0)
     return where(value > _EXP_END, math.inf, result)
 
@@ -146,6 +165,38 @@ def exp(value: Any) -> Any:
 _EXP_END = 708.0
 _LN2_HIGH = float.fromhex("0x1.62e42fefa0000p-1")  # so few digits that its products are exact
 _LN2_LOW = math.log(2) - _LN2_HIGH + float.fromhex("0x1.abc9e3b39803fp-56")
+
+
+def log(value: Any) -> Any:
+    """Natural logarithm, to three units in the last place; of 0 minus infinity, below a NaN.
+
+    x = 2ⁿ m with m from √½ to √2, and ln m = 2 artanh s with s = (m - 1) / (m + 1) as a series.
+    """
+    if not isinstance(value, Lanes):
+        return np.log(value)
+    builder, lanes = value.builder, value.value.type.count
+    integers = ir.VectorType(ir.IntType(64), lanes)
+
+    def integer(number: int) -> ir.Value:
+        return ir.Constant(integers, [number] * lanes)
+
+    bits = builder.bitcast(value.value, integers)
+    exponent = builder.sub(builder.lshr(bits, integer(52)), integer(1023))
+    number = Lanes(builder, builder.sitofp(exponent, _vectors(lanes)))
+    mantissa = builder.or_(builder.and_(bits, integer(2**52 - 1)), integer(1023 << 52))
+    one_to_two = Lanes(builder, builder.bitcast(mantissa, _vectors(lanes)))
+    large = one_to_two > math.sqrt(2.0)
+    number = where(large, number + 1.0, number)
+    near_one = where(large, 0.5 * one_to_two, one_to_two)
+    ratio = (near_one - 1.0) / (near_one + 1.0)
+    square = ratio * ratio
+    series: Any = 1.0 / 23.0
+    for odd in range(21, 0, -2):
+        series = series * square + 1.0 / odd
+    result = number * _LN2_HIGH + (2.0 * ratio * series + number * _LN2_LOW)
+    result = where(value >= sys.float_info.min, result, -math.inf)
+    result = where(value < math.inf, result, value)
+    return where(value >= 0.0, result, math.nan)
 
 
 def repeat(step: Callable[..., tuple[Any, ...]], start: Sequence[Any], limit: int) -> list[Any]:
@@ -170,19 +221,19 @@ def repeat(step: Callable[..., tuple[Any, ...]], start: Sequence[Any], limit: in
             if not going.any():
                 break
         return state
-    builder = first.builder
-    truth = ir.VectorType(ir.IntType(1), LANES)
-    places = [cgutils.alloca_once(builder, _VECTOR) for _ in start]
+    builder, kind = first.builder, first.value.type
+    truth = ir.VectorType(ir.IntType(1), kind.count)
+    places = [cgutils.alloca_once(builder, kind) for _ in start]
     going_place = cgutils.alloca_once(builder, truth)
     counter = cgutils.alloca_once(builder, ir.IntType(64))
     for place, each in zip(places, start, strict=True):
-        builder.store(_vector(each), place)
-    builder.store(ir.Constant(truth, [1] * LANES), going_place)
+        builder.store(_vector(each, kind), place)
+    builder.store(ir.Constant(truth, [1] * kind.count), going_place)
     builder.store(ir.Constant(ir.IntType(64), limit), counter)
     loop, done = builder.append_basic_block("repeat"), builder.append_basic_block("done")
     builder.branch(loop)
     builder.position_at_end(loop)
-    before = [Lanes(builder, builder.load(place, typ=_VECTOR)) for place in places]
+    before = [Lanes(builder, builder.load(place, typ=kind)) for place in places]
     mask = Mask(builder, builder.load(going_place, typ=truth))
     more, *new = step(*before)
     for place, a, b in zip(places, new, before, strict=True):
@@ -191,57 +242,65 @@ def repeat(step: Callable[..., tuple[Any, ...]], start: Sequence[Any], limit: in
     builder.store(mask.value, going_place)
     left = builder.sub(builder.load(counter, typ=ir.IntType(64)), ir.Constant(ir.IntType(64), 1))
     builder.store(left, counter)
-    wanted = builder.icmp_unsigned(
-        "!=", builder.bitcast(mask.value, ir.IntType(LANES)), ir.Constant(ir.IntType(LANES), 0)
-    )
+    bits = ir.IntType(kind.count)
+    wanted = builder.icmp_unsigned("!=", builder.bitcast(mask.value, bits), ir.Constant(bits, 0))
     again = builder.and_(wanted, builder.icmp_signed(">", left, ir.Constant(ir.IntType(64), 0)))
     builder.cbranch(again, loop, done)
     builder.position_at_end(done)
-    return [Lanes(builder, builder.load(place, typ=_VECTOR)) for place in places]
+    return [Lanes(builder, builder.load(place, typ=kind)) for place in places]
 
 
 def _call(name: str, value: Lanes) -> Lanes:
     """A function of one vector that LLVM knows."""
-    kind = ir.FunctionType(_VECTOR, [_VECTOR])
-    function = cgutils.get_or_insert_function(value.builder.module, kind, f"{name}.v{LANES}f64")
+    kind = value.value.type
+    function = cgutils.get_or_insert_function(
+        value.builder.module, ir.FunctionType(kind, [kind]), f"{name}.v{kind.count}f64"
+    )
     return Lanes(value.builder, value.builder.call(function, [value.value]))
 
 
 class Rows:
-    """Rows of `LANES` doubles of an array, from one on; read and written by number."""
+    """Rows of some lanes of an array, from one on; read and written by number."""
 
-    def __init__(self, builder: ir.IRBuilder, data: ir.Value, first: ir.Value) -> None:
+    def __init__(
+        self, builder: ir.IRBuilder, data: ir.Value, first: ir.Value, lanes: int = LANES
+    ) -> None:
         self.builder = builder
-        start = builder.mul(first, ir.Constant(first.type, LANES))
+        self._lanes, self._kind = lanes, _vectors(lanes)
+        start = builder.mul(first, ir.Constant(first.type, lanes))
         self._start = builder.gep(data, [start], source_etype=ir.DoubleType())
 
     def _pointer(self, row: int) -> ir.Value:
-        offset = ir.Constant(ir.IntType(64), row * LANES)
+        offset = ir.Constant(ir.IntType(64), row * self._lanes)
         place = self.builder.gep(self._start, [offset], source_etype=ir.DoubleType())
-        return self.builder.bitcast(place, _VECTOR.as_pointer())
+        return self.builder.bitcast(place, self._kind.as_pointer())
 
     def __getitem__(self, row: int) -> Lanes:
-        return Lanes(self.builder, self.builder.load(self._pointer(row), align=8, typ=_VECTOR))
+        return Lanes(self.builder, self.builder.load(self._pointer(row), align=8, typ=self._kind))
 
     def __setitem__(self, row: int, lanes: Lanes | float) -> None:
-        self.builder.store(_vector(lanes), self._pointer(row), align=8)
+        self.builder.store(_vector(lanes, self._kind), self._pointer(row), align=8)
 
 
 class Numbers:
     """Numbers that all lanes share: a row of an array, read by position."""
 
-    def __init__(self, builder: ir.IRBuilder, row: ir.Value) -> None:
+    def __init__(self, builder: ir.IRBuilder, row: ir.Value, lanes: int = LANES) -> None:
         self.builder = builder
-        self._row = row
+        self._row, self._lanes = row, lanes
 
     def __getitem__(self, position: int) -> Lanes:
         offset = ir.Constant(ir.IntType(64), position)
         place = self.builder.gep(self._row, [offset], source_etype=ir.DoubleType())
-        number = self.builder.load(place, typ=ir.DoubleType())
-        lane = ir.Constant(ir.IntType(32), 0)
-        single = self.builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, lane)
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        return Lanes(self.builder, self.builder.shuffle_vector(single, single, everywhere))
+        return everywhere(self.builder, self.builder.load(place, typ=ir.DoubleType()), self._lanes)
+
+
+def everywhere(builder: ir.IRBuilder, number: ir.Value, lanes: int) -> Lanes:
+    """One double in all lanes."""
+    lane = ir.Constant(ir.IntType(32), 0)
+    single = builder.insert_element(ir.Constant(_vectors(lanes), ir.Undefined), number, lane)
+    first = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return Lanes(builder, builder.shuffle_vector(single, single, first))
 
 
 def straight_line(function: Callable[..., None]) -> Any:

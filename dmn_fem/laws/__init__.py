@@ -1,36 +1,59 @@
 """Phase laws, how a user writes one, and the interface that every law fulfils."""
 
 from dmn_fem.laws._check import check_tangent, initial_stiffness
-from dmn_fem.laws._functions import law_function
-from dmn_fem.laws._materials import (
-    Hardening,
-    J2Plasticity,
+from dmn_fem.laws._damage import ScalarDamage
+from dmn_fem.laws._drucker_prager import DruckerPrager
+from dmn_fem.laws._elasticity import (
     LinearElastic,
-    LinearHardening,
     OrthotropicElastic,
-    PhaseLaw,
+    TransverselyIsotropicElastic,
+)
+from dmn_fem.laws._functions import law_function
+from dmn_fem.laws._hardening import (
+    Hardening,
+    LinearHardening,
+    PowerHardening,
     TabulatedHardening,
     VoceHardening,
 )
+from dmn_fem.laws._law import PhaseLaw
 from dmn_fem.laws._phases import parse_phases, phase_tables, read_phases
+from dmn_fem.laws._plasticity import (
+    BackStress,
+    ChabochePlasticity,
+    J2Plasticity,
+    NortonCreep,
+    PerzynaViscoplasticity,
+)
 from dmn_fem.laws._protocol import Code, Field, Law, Record, State, Status
+from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell, PronyTerm
 from dmn_fem.laws._void import VOID, void
 
 __all__ = [
     "VOID",
+    "BackStress",
+    "ChabochePlasticity",
     "Code",
+    "DruckerPrager",
     "Field",
+    "GeneralisedMaxwell",
     "Hardening",
     "J2Plasticity",
     "Law",
     "LinearElastic",
     "LinearHardening",
+    "NortonCreep",
     "OrthotropicElastic",
+    "PerzynaViscoplasticity",
     "PhaseLaw",
+    "PowerHardening",
+    "PronyTerm",
     "Record",
+    "ScalarDamage",
     "State",
     "Status",
     "TabulatedHardening",
+    "TransverselyIsotropicElastic",
     "VoceHardening",
     "check_tangent",
     "initial_stiffness",

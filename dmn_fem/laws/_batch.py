@@ -1,14 +1,14 @@
 """Many members (leaves or voxels), each with the law of its phase: one compiled loop for all."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dmn_fem.laws._functions import law_address
-from dmn_fem.laws._lane_laws import formula_address
-from dmn_fem.laws._materials import PhaseLaw
+from dmn_fem.laws._formulas import lanes_address, numbers_of, point_address
+from dmn_fem.laws._law import PhaseLaw
 from dmn_fem.laws._protocol import Field, Record, State
 from dmn_fem.notation import Array, strain_size
 
@@ -75,16 +75,21 @@ class Members:
         starts[order] = ends - widths[self.phase[order]]
         starts += sum(field.size for field in (*leading, *means))
 
-        constants = [law.parameters(dimension) for law in ordered]
-        self.compiled: Compiled = (
-            self.phase,
-            np.array([law_address(type(law).function) for law in ordered], dtype=np.int64),
-            np.concatenate(constants).astype(float),
-            np.cumsum([0, *(len(part) for part in constants)]),
-            starts,
-            widths,
-        )
+        self._numbers = [numbers_of(law, dimension) for law in ordered]
+        self._starts, self._widths = starts, widths
+
+    @cached_property
+    def compiled(self) -> Compiled:
         """What `_kernels.respond` needs: phases, addresses, parameters, where state starts."""
+        laws = self.laws.values()
+        return (
+            self.phase,
+            np.array([point_address(law, self.dimension) for law in laws], dtype=np.int64),
+            np.concatenate(self._numbers).astype(float),
+            np.cumsum([0, *(len(part) for part in self._numbers)]),
+            self._starts,
+            self._widths,
+        )
 
     def compiled_from(self, start: int) -> Compiled:
         """`compiled` of the members from a number on."""
@@ -99,21 +104,23 @@ class Members:
             member, their number, where their internal variables start, and their width. The time
             step and the parameters of every phase, one row each.
         """
-        phase, functions, constants, ends, state, widths = self.compiled
+        numbers = np.zeros((len(self.laws), 1 + max(part.size for part in self._numbers)))
+        numbers[:, 0] = dt
+        for phase, given in enumerate(self._numbers):
+            numbers[phase, 1 : 1 + given.size] = given
+        return self._lane_rows, numbers
+
+    @cached_property
+    def _lane_rows(self) -> NDArray[np.int64]:
         rows = np.zeros((len(self.laws), 6), dtype=np.int64)
-        numbers = np.zeros((len(self.laws), 1 + int(np.diff(ends).max())))
         for number, law in enumerate(self.laws.values()):
-            own = np.flatnonzero(phase == number)
+            own = np.flatnonzero(self.phase == number)
             first = int(own[0]) if own.size else 0
-            formula = law.formula
-            address = functions[number]
-            if formula is not None:
-                address = formula_address(formula, self.dimension)
-            place = int(state[first]) if own.size else 0
-            rows[number] = formula is not None, address, first, own.size, place, widths[number]
-            given = constants[ends[number] : ends[number + 1]]
-            numbers[number, : 1 + given.size] = dt, *given
-        return rows, numbers
+            formula = type(law).function is None
+            address = (lanes_address if formula else point_address)(law, self.dimension)
+            place = int(self._starts[first]) if own.size else 0
+            rows[number] = formula, address, first, own.size, place, self._widths[number]
+        return rows
 
     def allocate(self, points: int, lanes: int = 1) -> State:
         """A stress-free state of so many points."""

@@ -1,33 +1,10 @@
 """What a law is worth before it goes into a network: its tangent against differences."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from dmn_fem.laws._materials import PhaseLaw
+from dmn_fem.laws._law import PhaseLaw
+from dmn_fem.laws._respond import respond
 from dmn_fem.notation import Array, strain_size
-
-
-def respond(
-    law: PhaseLaw, strain: ArrayLike, old: ArrayLike | None = None, dt: float = 0.0
-) -> tuple[int, Array, Array, Array]:
-    """Code, stress, tangent and new internal variables of a phase law at one point.
-
-    Args:
-        law: The law.
-        strain: Mandel strain, (4,) or (6,).
-        old: Internal variables at the start of the step; zero by default.
-        dt: Time step.
-    """
-    strain = np.ascontiguousarray(strain, dtype=float)
-    dimension = 2 if strain.size == 4 else 3
-    size = sum(field.size for field in law.fields(dimension))
-    old = np.zeros(size) if old is None else np.ascontiguousarray(old, dtype=float)
-    new, stress = np.zeros(size), np.zeros(strain.size)
-    tangent = np.zeros((strain.size, strain.size))
-    code = type(law).function(
-        law.parameters(dimension), strain, old, new, float(dt), stress, tangent
-    )
-    return code, stress, tangent, new
 
 
 def initial_stiffness(law: PhaseLaw, dimension: int) -> Array:

@@ -1,76 +1,350 @@
-"""Laws as formulas of one point; see `_lane_laws`."""
+"""Formulas compiled: for one point, and for eight points at once.
 
-from dmn_fem._lanes import exp, repeat, sqrt, where
+The formula of a law runs once on symbols (`dmn_fem._lanes`), with a copy of the law whose numbers
+are symbols, too. Tangents that a formula does not give are its derivatives (`arithmetic.Dual`).
+What is compiled does not depend on the numbers: the type of a formula names the class of the law,
+how many numbers stand where, and a digest of the sources, so that Numba's cache finds it again.
+"""
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from itertools import count
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic, models, register_model
+
+from dmn_fem import _lanes
+from dmn_fem._laminate import MANDEL_ORDER, positions
+from dmn_fem._lanes import Numbers, Rows, everywhere, straight_line
+from dmn_fem.laws import arithmetic
+from dmn_fem.laws._functions import LAW_SIGNATURE, law_address
+from dmn_fem.laws._law import PhaseLaw
+from dmn_fem.notation import SQRT2, Array, strain_size
+
+_ROWS = types.Array(types.float64, 2, "C")
+_LAWS: dict[str, tuple[PhaseLaw, int]] = {}
 
 
-def linear_elastic(dimension, parameters, strain, old, dt):
-    """σ = C ε; the parameters are the stiffness, row by row."""
-    size = len(strain)
-    tangent = [[parameters[i * size + j] for j in range(size)] for i in range(size)]
-    return [_dot(row, strain) for row in tangent], tangent, []
+class _Formula(types.Type):
+    """The type of a formula: what decides its machine code, and nothing at run time."""
+
+    def __init__(self, key: str) -> None:
+        self.formula = key
+        super().__init__(name=f"formula {key}")
 
 
-def j2_plasticity(dimension, parameters, strain, old, dt):
-    """Radial return, isotropic hardening, consistent tangent (Simo and Hughes 1998, box 3.2)."""
-    size = len(strain)
-    young_modulus, poisson_ratio = parameters[0], parameters[1]
-    initial, linear, saturation, rate = (parameters[3 + i] for i in range(4))
-    bulk = young_modulus / (3.0 - 6.0 * poisson_ratio)
-    shear = young_modulus / (2.0 + 2.0 * poisson_ratio)
-    before = old[size]
+@register_model(_Formula)
+class _Nothing(models.StructModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, [])
 
-    def hardening(equivalent):
-        decay = saturation * exp(-(rate * equivalent))
-        return (
-            initial + linear * equivalent + saturation - decay,
-            linear + rate * decay,
+
+def replace(value: Any, number: Callable[[float], Any]) -> Any:
+    """A copy of a parameter with each number in it replaced."""
+    if isinstance(value, bool | str | None):
+        return value
+    if isinstance(value, int | float | np.number):
+        return number(float(value))
+    if isinstance(value, Mapping):
+        return {name: replace(each, number) for name, each in value.items()}
+    if isinstance(value, Sequence | np.ndarray):
+        return [replace(each, number) for each in value]
+    if is_dataclass(value):
+        parts = {each.name: getattr(value, each.name) for each in fields(value)}
+        return _like(value, replace(parts, number))
+    raise TypeError(f"a parameter is {value!r}; formulas read numbers, sequences and dataclasses")
+
+
+def _like(value: Any, attributes: Mapping[str, Any]) -> Any:
+    """An object of the same class with these attributes, unchecked."""
+    copy = object.__new__(type(value))
+    for name, each in attributes.items():
+        object.__setattr__(copy, name, each)
+    return copy
+
+
+def numbers_of(law: PhaseLaw, dimension: int) -> Array:
+    """The parameters of a law in one row."""
+    numbers: list[float] = []
+    given = law.parameters(dimension)
+    if isinstance(given, np.ndarray):
+        return given
+    replace(given, lambda number: numbers.append(number))
+    return np.array(numbers)
+
+
+def apply(
+    law: PhaseLaw, dimension: int, numbers: Iterator[Any], strain: Sequence[Any], old: Any, dt: Any
+) -> tuple[list[Any], list[list[Any]], list[Any]]:
+    """Stress, rows of the tangent, and new internal variables in one row.
+
+    Args:
+        law: The law; which numbers its parameters have does not matter.
+        dimension: 2 or 3.
+        numbers: Its parameters, as in `numbers_of`.
+        strain: Mandel components.
+        old: Internal variables, by position.
+        dt: Time step.
+    """
+    copy = _like(law, replace(law.parameters(dimension), lambda _: next(numbers)))
+    own = law.fields(dimension)
+    past, place = SimpleNamespace(), 0
+    for field in own:
+        values = [old[place + i] for i in range(field.size)]
+        setattr(past, field.name, _nested(values, field.shape))
+        place += field.size
+    if law.gives_tangent:
+        stress, new, tangent = copy.formula(strain, past, dt)
+    else:
+        seeds = [arithmetic.Dual(each, {i: 1.0}) for i, each in enumerate(strain)]
+        duals, new = copy.formula(seeds, past, dt)
+        stress = [arithmetic.value_of(each) for each in duals]
+        tangent = [
+            [getattr(each, "slopes", {}).get(i, 0.0) for i in range(len(strain))] for each in duals
+        ]
+    after: list[Any] = []
+    for field in own:
+        values = [arithmetic.value_of(each) for each in _flat(new[field.name])]
+        if len(values) != field.size:
+            raise ValueError(
+                f"{type(law).__name__}: {field.name} has {len(values)} new values; "
+                f"its field has {field.size}"
+            )
+        after += values
+    return stress, tangent, after
+
+
+def _nested(values: list[Any], shape: tuple[int, ...]) -> Any:
+    if len(shape) < 2:
+        return values if shape else values[0]
+    part = len(values) // shape[0]
+    return [_nested(values[i * part : (i + 1) * part], shape[1:]) for i in range(shape[0])]
+
+
+def _flat(values: Any) -> list[Any]:
+    if isinstance(values, list | tuple):
+        return [each for value in values for each in _flat(value)]
+    return [values]
+
+
+def _symmetric(tangent: list[list[Any]], i: int, j: int) -> Any:
+    """What networks keep of a tangent: its symmetric part."""
+    one, other = tangent[i][j], tangent[j][i]
+    return one if one is other else 0.5 * (one + other)
+
+
+def _key(law: PhaseLaw, dimension: int) -> str:
+    """What decides the machine code of a law."""
+    kind: type = type(law)
+    text = f"{_describe_class(kind)} {_describe(law.parameters(dimension))}"
+    text += f" {law.fields(dimension)} {_digest(_lanes)} {_digest(arithmetic)}"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{kind.__module__}.{kind.__qualname__} {dimension} {digest}"
+
+
+def _describe(value: Any) -> str:
+    """A parameter without its numbers."""
+    if isinstance(value, bool | str | None):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + " ".join(f"{name}:{_describe(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, Sequence | np.ndarray):
+        return "[" + " ".join(_describe(each) for each in value) + "]"
+    if is_dataclass(value):
+        parts = {each.name: getattr(value, each.name) for each in fields(value)}
+        kind: type = type(value)
+        return _describe_class(kind) + _describe(parts)
+    return "1"
+
+
+@cache
+def _describe_class(kind: type) -> str:
+    """The name of a class and digests of the modules that it comes from."""
+    modules = [sys.modules[each.__module__] for each in kind.__mro__]
+    return " ".join([kind.__qualname__, *(_digest(each) for each in modules if _is_own(each))])
+
+
+def _is_own(module: ModuleType) -> bool:
+    return module.__name__ not in ("builtins", "abc", PhaseLaw.__module__)
+
+
+@cache
+def _digest(module: ModuleType) -> str:
+    """Of the source of a module."""
+    try:
+        source = inspect.getsource(module)
+    except (OSError, TypeError):  # typed in at a prompt: never the same again
+        source = str(uuid4())
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+@intrinsic
+def _at_one_point(typing_context, formula, parameters, strain, old, new, dt, stress, tangent):
+    """A formula between arrays of one point."""
+    law, dimension = _LAWS[formula.formula]
+    kinds = (parameters, strain, old, new, dt, stress, tangent)
+
+    def generate(context, builder, _, arguments):
+        first = context.get_constant(types.int64, 0)
+
+        def array(number: int) -> ir.Value:
+            kind, value = kinds[number], arguments[1 + number]
+            return context.make_array(kind)(context, builder, value).data
+
+        def rows(number: int) -> Rows:
+            return Rows(builder, array(number), first, 1)
+
+        numbers, size = Numbers(builder, array(0), 1), strain_size(dimension)
+        found = apply(
+            law,
+            dimension,
+            _each(numbers, 0),
+            [rows(1)[i] for i in range(size)],
+            rows(2),
+            everywhere(builder, arguments[5], 1),
         )
+        after, of_stress, of_tangent = rows(3), rows(5), rows(6)
+        for i, each in enumerate(found[2]):
+            after[i] = each
+        for i, each in enumerate(found[0]):
+            of_stress[i] = each
+            for j, entry in enumerate(found[1][i]):
+                of_tangent[i * size + j] = entry
+        return context.get_dummy_value()
 
-    elastic = [strain[i] - old[i] for i in range(size)]
-    mean = (elastic[0] + elastic[1] + elastic[2]) * (1.0 / 3.0)
-    deviator = [each - mean if i < 3 else each for i, each in enumerate(elastic)]
-    trial = [2.0 * shear * each for each in deviator]
-    norm_squared = _dot(trial, trial)
-    equivalent_stress = sqrt(1.5 * norm_squared)
-    limit, _ = hardening(before)
-    flows = equivalent_stress > limit * (1.0 + 1e-12)
-
-    def step(increment):
-        # The residual is convex and decreasing: Newton's method from zero cannot pass the root.
-        limit, slope = hardening(before + increment)
-        residual = equivalent_stress - 3.0 * shear * increment - limit
-        return residual > 1e-13 * equivalent_stress, increment + residual / (3.0 * shear + slope)
-
-    (increment,) = repeat(lambda x: _masked(flows, *step(x)), [0.0 * before], 50)
-    _, slope = hardening(before + increment)
-    size_of = where(flows, equivalent_stress, 1.0)
-    ratio = increment / size_of
-    shrink = 1.0 - 3.0 * shear * ratio
-    rank_one = 2.0 * shear * (1.0 / (1.0 + slope / (3.0 * shear)) - (1.0 - shrink))
-    rank_one = where(flows, 1.5 * rank_one / (size_of * size_of), 0.0)
-    scaled = [rank_one * each for each in trial]
-    soft = 2.0 * shear * shrink
-    volume = bulk - soft * (1.0 / 3.0)
-    tangent = [[-(scaled[i] * trial[j]) for j in range(size)] for i in range(size)]
-    for i in range(size):
-        tangent[i][i] = tangent[i][i] + soft
-        for j in range(3):
-            if i < 3:
-                tangent[i][j] = tangent[i][j] + volume
-    pressure = 3.0 * bulk * mean
-    stress = [shrink * each + pressure if i < 3 else shrink * each for i, each in enumerate(trial)]
-    new = [old[i] + 1.5 * ratio * trial[i] for i in range(size)]
-    return stress, tangent, [*new, before + increment]
+    return types.void(formula, *kinds), generate
 
 
-def _masked(condition, more, value):
-    """A step of `repeat` in some lanes; the others stay at zero."""
-    return condition & more, where(condition, value, 0.0)
+def _each(numbers: Any, start: int) -> Iterator[Any]:
+    return (numbers[position] for position in count(start))
 
 
-def _dot(first, second):
-    """Σ a b."""
-    total = first[0] * second[0]
-    for a, b in zip(first[1:], second[1:], strict=True):
-        total = total + a * b
-    return total
+@njit(cache=True, error_model="numpy", nogil=True)
+def _one_point(formula, parameters, strain, old, new, dt, stress, tangent):
+    """A law function, see `_functions.LAW_SIGNATURE`."""
+    _at_one_point(formula, parameters, strain, old, new, dt, stress, tangent)
+    for i in range(stress.size):
+        if not np.isfinite(stress[i]):
+            return -1
+    return 1
+
+
+def _rows_of_member(law, dimension):
+    """The formula between rows of a member, in engineering notation."""
+
+    def run(_, size, numbers, strain, old, new, stress, matrix):
+        rows = range(size - 1)
+        order, place = MANDEL_ORDER[dimension], positions(size)
+        scale = [1.0 if order[row] < 3 else 1.0 / SQRT2 for row in rows]
+        mandel: list[Any] = [None] * len(rows)
+        for row in rows:
+            mandel[order[row]] = scale[row] * strain[row]
+        found, tangent, internal = apply(law, dimension, _each(numbers, 1), mandel, old, numbers[0])
+        for i, value in enumerate(internal):
+            new[i] = value
+        for i in rows:
+            stress[i] = matrix[place[i][size - 1]] = scale[i] * found[order[i]]
+            for j in range(i, size - 1):
+                factor = scale[i] * scale[j]
+                matrix[place[i][j]] = factor * _symmetric(tangent, order[i], order[j])
+        matrix[place[size - 1][size - 1]] = 0.0
+
+    return run
+
+
+@intrinsic
+def _member(typing_context, formula, shape, memory, places, numbers):
+    """One member by the formula of a type."""
+    rows = straight_line(_rows_of_member(*_LAWS[formula.formula]))
+    signature, generate = rows._defn(typing_context, shape, memory, places, numbers, types.int64)
+    own = types.void(formula, shape, memory, places, numbers)
+
+    def call(context, builder, _, arguments):
+        zero = context.get_constant(types.int64, 0)
+        return generate(context, builder, signature, (*arguments[1:], zero))
+
+    return own, call
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _members(formula, shape, numbers, count, memory, old, new, strain, state, stress, matrix):
+    """All members of a phase, one after the other in memory and in the state."""
+    size = len(shape[1])
+    components = size * (size + 1) // 2
+    for member in range(count[0]):
+        places = (
+            strain + member * (size - 1),
+            state + member * count[1],
+            state + member * count[1],
+            stress + member * (size - 1),
+            matrix + member * components,
+        )
+        _member(formula, shape, (memory, old, new, memory, memory), places, numbers)
+
+
+def _lane_signature(dimension: int) -> Any:
+    size = 2 * dimension + 1
+    shape = types.Tuple([types.UniTuple(types.int64, n) for n in (dimension, size)])
+    count = types.UniTuple(types.int64, 2)
+    rows, place = [_ROWS] * 3, [types.int64] * 4
+    return types.void(shape, _ROWS, count, *rows, *place)
+
+
+def point_address(law: PhaseLaw, dimension: int) -> int:
+    """Address of the machine code of a law for one point, for `call_law`."""
+    if type(law).function is not None:
+        return law_address(type(law).function)
+    return _address(_one_point, LAW_SIGNATURE, law, dimension)
+
+
+def lanes_address(law: PhaseLaw, dimension: int) -> int:
+    """Address of the machine code of a law with a formula for many points, for `call_formula`."""
+    return _address(_members, _lane_signature(dimension), law, dimension)
+
+
+def _address(function: Any, signature: Any, law: PhaseLaw, dimension: int) -> int:
+    key = _key(law, dimension)
+    _LAWS[key] = law, dimension
+    signature = signature.return_type(_Formula(key), *signature.args)
+    function.compile(signature)
+    compiled = function.get_compile_result(signature)
+    return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
+
+
+@intrinsic
+def call_formula(
+    typing_context,
+    address,
+    shape,
+    numbers,
+    count,
+    memory,
+    old,
+    new,
+    strain,
+    state,
+    stress,
+    response,
+):
+    """All members of a phase by the formula at an address: arguments of `_members`."""
+    signature = _lane_signature(shape[0].count)
+
+    def generate(context, builder, _, arguments):
+        convention = context.call_conv
+        function = convention.get_function_type(signature.return_type, signature.args)
+        pointer = builder.inttoptr(arguments[0], function.as_pointer())
+        convention.call_function(
+            builder, pointer, signature.return_type, signature.args, arguments[1:]
+        )
+        return context.get_dummy_value()
+
+    return types.void(types.int64, *signature.args), generate

@@ -2,32 +2,52 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from dmn_fem.laws._materials import (
-    Hardening,
-    J2Plasticity,
+from dmn_fem.laws._damage import ScalarDamage
+from dmn_fem.laws._drucker_prager import DruckerPrager
+from dmn_fem.laws._elasticity import (
     LinearElastic,
-    LinearHardening,
     OrthotropicElastic,
-    PhaseLaw,
+    TransverselyIsotropicElastic,
+)
+from dmn_fem.laws._hardening import (
+    Hardening,
+    LinearHardening,
+    PowerHardening,
     TabulatedHardening,
     VoceHardening,
 )
+from dmn_fem.laws._law import PhaseLaw
+from dmn_fem.laws._plasticity import (
+    ChabochePlasticity,
+    J2Plasticity,
+    NortonCreep,
+    PerzynaViscoplasticity,
+)
+from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell
 from dmn_fem.laws._void import void
 
 LAWS: dict[str, type[PhaseLaw]] = {
     "linear_elastic": LinearElastic,
+    "transversely_isotropic_elastic": TransverselyIsotropicElastic,
     "orthotropic_elastic": OrthotropicElastic,
     "j2_plasticity": J2Plasticity,
+    "chaboche_plasticity": ChabochePlasticity,
+    "perzyna_viscoplasticity": PerzynaViscoplasticity,
+    "norton_creep": NortonCreep,
+    "generalised_maxwell": GeneralisedMaxwell,
+    "drucker_prager": DruckerPrager,
+    "scalar_damage": ScalarDamage,
 }
 HARDENINGS: dict[str, type[Hardening]] = {
     "linear": LinearHardening,
     "voce": VoceHardening,
+    "power": PowerHardening,
     "table": TabulatedHardening,
 }
 
@@ -99,7 +119,6 @@ def phase_tables(laws: Mapping[str, PhaseLaw]) -> dict[str, dict[str, Any]]:
         ValueError: If a law is none of those that a file can name.
     """
     names = {kind: name for name, kind in LAWS.items()}
-    hardenings = {kind: name for name, kind in HARDENINGS.items()}
     tables: dict[str, dict[str, Any]] = {}
     for phase, law in laws.items():
         if type(law) not in names:
@@ -108,19 +127,26 @@ def phase_tables(laws: Mapping[str, PhaseLaw]) -> dict[str, dict[str, Any]]:
                 f"there are {', '.join(LAWS)}"
             )
         tables[phase] = {"law": names[type(law)]} | _entries(law)
-        hardening = tables[phase].get("hardening")
-        if hardening is not None:
-            table = {"type": hardenings[type(hardening)]} | _entries(hardening)
-            tables[phase]["hardening"] = table
     return tables
 
 
 def _entries(parameters: Any) -> dict[str, Any]:
     """Fields of a dataclass, as JSON and TOML know them."""
-    values = {each.name: getattr(parameters, each.name) for each in fields(parameters)}
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
-    }
+    return {each.name: _entry(getattr(parameters, each.name)) for each in fields(parameters)}
+
+
+def _entry(value: Any) -> Any:
+    if isinstance(value, Hardening):
+        kinds = {kind: name for name, kind in HARDENINGS.items()}
+        if type(value) not in kinds:
+            raise ValueError(
+                f"{type(value).__name__} has no name in phases.toml; "
+                f"there are {', '.join(HARDENINGS)}"
+            )
+        return {"type": kinds[type(value)]} | _entries(value)
+    if isinstance(value, tuple):
+        return [_entry(each) for each in value]
+    return _entries(value) if is_dataclass(value) else value
 
 
 def _is_void(table: Any) -> bool:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from dmn_fem.laws._check import initial_stiffness
-from dmn_fem.laws._materials import LinearElastic, PhaseLaw
+from dmn_fem.laws._elasticity import LinearElastic
+from dmn_fem.laws._law import PhaseLaw
 
 VOID = 1e-6
 """Stiffness of a void, of the largest of the phase beside it."""

@@ -1,67 +1,124 @@
-"""Formulas: the same law as the function of one point, on floats and eight points at once."""
+"""Formulas: the same on arrays, for one point and eight points at once."""
 
-from dataclasses import fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from law_examples import LAWS
+from numba import njit
 
-from dmn_fem.laws import (
-    J2Plasticity,
-    LinearElastic,
-    LinearHardening,
-    OrthotropicElastic,
-    PhaseLaw,
-    TabulatedHardening,
-    VoceHardening,
-)
-from dmn_fem.laws._check import respond
+from dmn_fem._lanes import LANES
+from dmn_fem.laws import Field, LinearElastic, PhaseLaw, law_function
+from dmn_fem.laws._formulas import lanes_address, numbers_of, point_address
+from dmn_fem.laws._functions import call_law
+from dmn_fem.laws._respond import respond_many
 from dmn_fem.network import Network
-from dmn_fem.online import NetworkLaw
+from dmn_fem.online import NetworkLaw, material_law
 
-LAWS = {
-    "elastic": LinearElastic(20.0, 0.3),
-    "orthotropic": OrthotropicElastic((900.0, 50.0, 30.0), (0.2, 0.3, 0.1), (10.0, 20.0, 4.0)),
-    "perfect": J2Plasticity(100.0, 0.3, 0.1),
-    "linear": J2Plasticity(100.0, 0.3, 0.1, LinearHardening(5.0)),
-    "voce": J2Plasticity(100.0, 0.3, 0.1, VoceHardening(0.1, 50.0, 1.0)),
-}
+
+@njit
+def one_point(address, parameters, strain, old, new, dt, stress, tangent):
+    return call_law(address, parameters, strain, old, new, dt, stress, tangent)
+
+
+def walk(law, dimension, points, steps, dt):
+    """Strains, internal variables before, and what the formula gives of them on arrays."""
+    rng, size = np.random.default_rng(0), 2 * dimension
+    strain = np.zeros((points, size))
+    old = np.zeros((points, sum(field.size for field in law.fields(dimension))))
+    for _ in range(steps):
+        strain = strain + 0.003 * rng.normal(size=strain.shape)
+        answer = respond_many(law, strain, old, dt)
+        yield strain, old, answer
+        old = answer[2]
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
 @pytest.mark.parametrize("name", LAWS)
-def test_formula_equals_function(dimension: int, name: str) -> None:
-    law, rng = LAWS[name], np.random.default_rng(0)
-    size = 2 * dimension
-    width = sum(field.size for field in law.fields(dimension))
-    old = np.zeros((width, 40))
-    for _ in range(4):
-        strain = 0.003 * rng.normal(size=(size, 40))
-        stress, tangent, new = law.formula(
-            dimension, law.parameters(dimension), list(strain), list(old), 0.0
-        )
-        for point in range(40):
-            _, one_stress, one_tangent, one_new = respond(law, strain[:, point], old[:, point])
-            scale = np.abs(one_tangent).max()
-            np.testing.assert_allclose(
-                [each[point] for each in stress], one_stress, atol=1e-13 * scale * 0.01
+def test_one_point_compiled_equals_arrays(dimension: int, name: str) -> None:
+    law = LAWS[name]
+    address, size = point_address(law, dimension), 2 * dimension
+    for strain, old, (stresses, tangents, news) in walk(law, dimension, 10, 4, 0.7):
+        for point in range(10):
+            stress, tangent = np.empty(size), np.empty((size, size))
+            new, before = np.empty(old.shape[1]), old[point].copy()
+            code = one_point(
+                address,
+                numbers_of(law, dimension),
+                strain[point],
+                before,
+                new,
+                0.7,
+                stress,
+                tangent,
             )
-            found = [[np.broadcast_to(each, 40)[point] for each in row] for row in tangent]
-            np.testing.assert_allclose(found, one_tangent, atol=1e-12 * scale)
-            np.testing.assert_allclose([each[point] for each in new], one_new, atol=1e-15)
-        old = np.array(new).reshape(width, 40)
+            assert code == 1
+            np.testing.assert_allclose(stress, stresses[point], atol=1e-13)
+            np.testing.assert_allclose(tangent, tangents[point], atol=1e-11)
+            np.testing.assert_allclose(new, news[point], atol=1e-13)
 
 
-def without_formula(law: PhaseLaw) -> PhaseLaw:
-    """The same law, called point by point."""
-    kind, names = type(law), [each.name for each in fields(law)]
-    slow = type(kind.__name__, (kind,), {"formula": None})
-    return slow(**{name: getattr(law, name) for name in names})
+@pytest.mark.parametrize("name", LAWS)
+def test_eight_points_at_once_equal_arrays(name: str) -> None:
+    """Through a network of one leaf; its tangent is the symmetric part."""
+    law, points = LAWS[name], LANES + 3
+    composite = material_law(law, 3)
+    state = composite.allocate(points)
+    stress, tangent = np.empty((points, 6)), np.empty((points, 6, 6))
+    for strain, _, (stresses, tangents, news) in walk(law, 3, points, 4, 0.7):
+        assert (composite.integrate(strain, state, stress, tangent, 0.7).codes == 1).all()
+        state.accept()
+        np.testing.assert_allclose(stress, stresses, atol=1e-12)
+        symmetric = 0.5 * (tangents + tangents.transpose(0, 2, 1))
+        np.testing.assert_allclose(tangent, symmetric, atol=1e-10)
+        place = 0
+        for field in law.fields(3):
+            found = state[f"matrix.{field.name}"].reshape(points, -1)
+            np.testing.assert_allclose(found, news[:, place : place + field.size], atol=1e-12)
+            place += field.size
+
+
+@dataclass(frozen=True)
+class ByFormula(PhaseLaw):
+    """A Maxwell element without a tangent by hand."""
+
+    modulus: float
+    relaxation_time: float
+
+    def fields(self, dimension):
+        return (Field("viscous_strain", (2 * dimension,)),)
+
+    def formula(self, strain, old, dt):
+        ratio = dt / self.relaxation_time
+        pairs = zip(strain, old.viscous_strain, strict=True)
+        viscous = [(v + ratio * e) / (1.0 + ratio) for e, v in pairs]
+        stress = [self.modulus * (e - v) for e, v in zip(strain, viscous, strict=True)]
+        return stress, {"viscous_strain": viscous}
+
+
+@law_function
+def maxwell(parameters, strain, old, new, dt, stress, tangent):
+    modulus, ratio = parameters[0], dt / parameters[1]
+    for i in range(strain.size):
+        new[i] = (old[i] + ratio * strain[i]) / (1.0 + ratio)
+        stress[i] = modulus * (strain[i] - new[i])
+        for j in range(strain.size):
+            tangent[i, j] = modulus / (1.0 + ratio) if i == j else 0.0
+    return 1
+
+
+class ByFunction(ByFormula):
+    """The same as a function of one point."""
+
+    function = maxwell
+
+    def parameters(self, dimension):
+        return np.array([self.modulus, self.relaxation_time])
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
 @pytest.mark.parametrize("oriented", [False, True])
-def test_eight_points_at_once_equal_one_by_one(dimension: int, oriented: bool) -> None:
+def test_formula_and_function_give_the_same_network(dimension: int, oriented: bool) -> None:
     rng = np.random.default_rng(1)
     network = Network.random(dimension, ("a", "b"), (0.6, 0.4), 11, rng)
     if oriented:
@@ -70,32 +127,37 @@ def test_eight_points_at_once_equal_one_by_one(dimension: int, oriented: bool) -
             quaternion[:, 1:3] = 0.0
         quaternion /= np.linalg.norm(quaternion, axis=1, keepdims=True)
         network = Network(**(vars(network) | {"leaf_orientation": quaternion}))
-    laws = {"a": LAWS["voce"], "b": LAWS["orthotropic"]}
-    fast = NetworkLaw(network, laws, 1e-12)
-    slow = NetworkLaw(network, {name: without_formula(law) for name, law in laws.items()}, 1e-12)
-    states = fast.allocate(13), slow.allocate(13)
-    size = fast.strain_size
-    answers: list[Any] = [None, None]
-    for step in range(1, 5):
-        strain = 0.001 * step * rng.normal(size=(13, size))
-        for number, (law, state) in enumerate(zip((fast, slow), states, strict=True)):
-            stress, tangent = np.empty((13, size)), np.empty((13, size, size))
-            assert (law.integrate(strain, state, stress, tangent).codes == 1).all()
+    size, answers = 2 * dimension, []
+    for kind in (ByFormula, ByFunction):
+        composite = NetworkLaw(network, {"a": kind(10.0, 2.0), "b": LAWS["orthotropic"]}, 1e-12)
+        state, steps = composite.allocate(13), np.random.default_rng(2)
+        stress, tangent = np.empty((13, size)), np.empty((13, size, size))
+        for _ in range(3):
+            strain = steps.normal(size=(13, size))
+            assert (composite.integrate(strain, state, stress, tangent, 0.5).codes == 1).all()
             state.accept()
-            answers[number] = stress, tangent, state["a.plastic_strain"]
-        for one, other in zip(*answers, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-9 * np.abs(other).max())
-    assert states[0]["a.equivalent_plastic_strain"].max() > 1e-4
+        answers.append((stress, tangent, state["a.viscous_strain"]))
+    for one, other in zip(*answers, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9 * np.abs(other).max())
 
 
-def test_a_table_of_hardening_goes_point_by_point() -> None:
-    table = J2Plasticity(100.0, 0.3, 0.1, TabulatedHardening((0.0, 1.0), (0.1, 5.1)))
-    assert table.formula is None
-    network = Network.random(3, ("a", "b"), (0.5, 0.5), 8, np.random.default_rng(0))
-    strain, stresses = np.array([[0.004, -0.002, -0.001, 0.001, 0.0, 0.002]]), []
-    for law in (table, J2Plasticity(100.0, 0.3, 0.1, LinearHardening(5.0))):
-        composite = NetworkLaw(network, {"a": law, "b": LAWS["elastic"]}, 1e-12)
-        stress = np.empty((1, 6))
-        composite.integrate(strain, composite.allocate(1), stress)
-        stresses.append(stress)
-    np.testing.assert_allclose(stresses[0], stresses[1], rtol=1e-9)
+def test_parameters_are_not_compiled_in() -> None:
+    assert lanes_address(ByFormula(1.0, 2.0), 2) == lanes_address(ByFormula(3.0, 4.0), 2)
+    assert point_address(LAWS["chaboche"], 2) != point_address(LAWS["prager"], 2)
+    assert point_address(LAWS["voce"], 3) != point_address(LAWS["power"], 3)
+
+
+@dataclass(frozen=True)
+class Wrong(ByFormula):
+    """Gives one new value too few."""
+
+    def formula(self, strain, old, dt):
+        return strain, {"viscous_strain": list(strain)[1:]}
+
+
+def test_new_values_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ValueError, match="Wrong: viscous_strain has 5 new values; its field has 6"):
+        NetworkLaw(
+            Network.random(3, ("a", "b"), (0.5, 0.5), 4, np.random.default_rng(0)),
+            {"a": Wrong(1.0, 1.0), "b": LinearElastic(1.0, 0.2)},
+        )

@@ -75,7 +75,7 @@ def test_all_laws_are_read(tmp_path):
         ("poisson_ratio = 0.19", "poison_ratio = 0.19", "poisson_ratio: Field required"),
         ("poisson_ratio = 0.19", 'poisson_ratio = "low"', "poisson_ratio: "),
         ("poisson_ratio = 0.19", "poisson_ratio = 0.19\nextra = 1", "extra: "),
-        ('type = "voce"', 'type = "power"', r"\[second\] hardening: type is 'power'"),
+        ('type = "voce"', 'type = "swift"', r"\[second\] hardening: type is 'swift'"),
         ("rate = 20.0", "rate = -20.0", r"\[second\] hardening: hardening rate is -20"),
         ("stress = [0.1, 0.2]", "stress = [0.3, 0.4]", "must be equal"),
         ("[matrix]", "[matrix", "not a TOML file"),

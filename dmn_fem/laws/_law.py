@@ -1,0 +1,75 @@
+"""What a phase law is: named parameters, internal variables, and a formula or a function."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import ConfigDict
+
+from dmn_fem.laws._protocol import Field
+from dmn_fem.notation import Array
+
+STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+class PhaseLaw:
+    """What one phase does at one point.
+
+    A user's own law is a frozen dataclass of its parameters that declares its internal variables in
+    `fields` and has a `formula`. A law that branches has a `function` instead.
+    """
+
+    function: ClassVar[Any] = None
+    """A `law_function`, of a law without a formula."""
+
+    gives_tangent: ClassVar[bool] = False
+    """Whether the formula returns the rows of its consistent tangent as a third value."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+        """Stress and internal variables at the end of a step.
+
+        Plain arithmetic with what `dmn_fem.laws.arithmetic` offers. It runs on arrays, and is
+        traced once into machine code for one point and for eight points at once, where each
+        parameter in `self` stands for a number: Python's ``if`` may ask for the length of a tuple
+        but not for values.
+
+        Args:
+            strain: The 4 or 6 Mandel components of the strain at the end of the step.
+            old: The internal variables at its start, by name: a list of Mandel components, a
+                number, or nested lists.
+            dt: Time step.
+
+        Returns:
+            Mandel components of the stress, and the internal variables by name; the tangent follows
+            by differentiation. See `gives_tangent` for one written by hand.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has neither a formula nor a function")
+
+    def parameters(self, dimension: int) -> Mapping[str, Any] | Array:
+        """What the formula reads in `self`, by name: all the fields by default.
+
+        Of a law with a function: the vector that it receives.
+        """
+        return {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
+
+    def fields(self, dimension: int) -> tuple[Field, ...]:
+        """Internal variables; or none. Those of a function are in the order of ``old``."""
+        return ()
+
+
+def check_positive(**parameters: float) -> None:
+    """Raise ValueError for a parameter that is not positive and finite."""
+    for name, value in parameters.items():
+        if not 0 < value < np.inf:
+            raise ValueError(f"{name} is {value}; it must be positive and finite")
+
+
+def check_not_negative(**parameters: float) -> None:
+    """Raise ValueError for a parameter that is negative or not finite."""
+    for name, value in parameters.items():
+        if not 0 <= value < np.inf:
+            raise ValueError(f"{name} is {value}; it must be >= 0 and finite")
