@@ -16,6 +16,7 @@ from dmn_fem.cli._data import sample_data, samples_info
 from dmn_fem.cli._database import info, plot, stiffness
 from dmn_fem.cli._homogenize import homogenize_image
 from dmn_fem.cli._images import describe_image, export_image, import_image
+from dmn_fem.cli._inelastic import sample_inelastic, validate
 from dmn_fem.cli._maps import map_database, report_database
 from dmn_fem.cli._microstructure import microstructure_app
 from dmn_fem.cli._online import point
@@ -32,7 +33,9 @@ app = typer.Typer(
 )
 app.add_typer(microstructure_app, name="microstructure")
 app.command("sample")(sample_data)
+app.command("sample-inelastic")(sample_inelastic)
 app.command("homogenize")(homogenize_image)
+app.command()(validate)
 app.command()(train)
 app.command()(transfer)
 app.command()(build)

@@ -71,7 +71,7 @@ def sample_data(
         if workers is None:  # a rank that has computed for rank 0
             return
         missing: list[int] = []
-        with _campaign_bar(missing) as report:
+        with campaign_bar(missing) as report:
             if directory is not None:
                 recipe = DataRecipe.load(source)
                 made = sample_family(recipe, directory, workers, report)
@@ -128,7 +128,7 @@ def samples_info(
 
 
 @contextmanager
-def _campaign_bar(missing: list[int]) -> Iterator[Callable[[str, int, int], None]]:
+def campaign_bar(missing: list[int]) -> Iterator[Callable[[str, int, int], None]]:
     """One bar of a campaign; gives what it reports to, and notes how much there was to compute."""
     bar = progress_bar()
 

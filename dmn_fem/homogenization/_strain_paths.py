@@ -13,7 +13,7 @@ from scipy.stats import qmc
 from dmn_fem.notation import SQRT2, Array, strain_size
 
 TURN = np.radians(30.0), np.pi
-"""Angles between the directions of the two steps."""
+"""Angles between the directions of the two steps; the larger ones are the more frequent."""
 VOLUMETRIC = 0.3
 """Largest volumetric part of a direction, relative to the deviatoric one."""
 
@@ -46,7 +46,7 @@ def strain_paths(dimension: int, count: int, levels: tuple[float, float], seed: 
     low, high = levels
     length = low * (high / low) ** length
     onward = 0.5 * low * (high / low) ** onward
-    angle = TURN[0] + turn * (TURN[1] - TURN[0])
+    angle = TURN[1] - turn**2 * (TURN[1] - TURN[0])
     second = np.cos(angle) * first + np.sin(angle) * across
     swelling = VOLUMETRIC * (2 * volume - 1) * sphere
     start = length * (first @ deviators + swelling)

@@ -7,6 +7,7 @@ from dmn_fem.plotting._moduli import plot_database
 from dmn_fem.plotting._report import write_report
 from dmn_fem.plotting._responses import plot_histograms, plot_response
 from dmn_fem.plotting._tree import plot_tree
+from dmn_fem.plotting._validation import plot_validation
 
 __all__ = [
     "check_picture",
@@ -18,5 +19,6 @@ __all__ = [
     "plot_image",
     "plot_response",
     "plot_tree",
+    "plot_validation",
     "write_report",
 ]
