@@ -101,6 +101,11 @@ class DataRecipe(BaseModel):
     def _data_fit_together(self) -> Self:
         for name, values in self.descriptors.items():
             _check_descriptor(name, values)
+        constant = [name for name, values in self.descriptors.items() if len(values) == 1]
+        if constant and len(self.descriptors) > 1:
+            raise ValueError(
+                f"descriptors.{constant[0]}: has one value; it belongs in microstructure"
+            )
         labels = [member.label for member in self.members]
         if len(set(labels)) < len(labels):
             raise ValueError("values of descriptors must differ in their first six digits")

@@ -4,8 +4,9 @@ import hashlib
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +17,7 @@ from dmn_fem.database import Database, Descriptor
 from dmn_fem.homogenization import DataRecipe, TrainingSet, sample_family, start_processes
 from dmn_fem.network import Network
 from dmn_fem.notation import Array
+from dmn_fem.training._family import fit_family
 from dmn_fem.training._fit import Fit, fit
 from dmn_fem.training._leave_one_out import leave_one_out
 from dmn_fem.training._samples import Errors, Samples
@@ -26,27 +28,42 @@ from dmn_fem.training._transfer import rescale
 StageProgress = Callable[[str, int, int], None]
 """Told what is being made, how much of it is done, and of how much."""
 
+_SOFT = 1e4, 1e2  # times stiffer than voids, at first
+_APPROACH = 200  # iterations with each of them
+
 type Count = Annotated[int, Field(ge=1)]
 type Seed = Annotated[int, Field(ge=0)]
 
 
 class Training(BaseModel):
-    """Leaves, seeds of the starts at the first member, and L-BFGS iterations."""
+    """How the networks are trained.
+
+    Attributes:
+        leaves: Of every network.
+        root: Descriptors of the member whose network is trained first; the first member, if not
+            given. What is in the middle, or dense, makes a better root than what is dilute.
+        seeds: Of the random starts there.
+        iterations: Of L-BFGS from each of them.
+        transfer_iterations: Of every further network.
+        joint_iterations: Of all networks together in the end, see `fit_family`; none if 0.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     leaves: Annotated[int, Field(ge=2)]
+    root: dict[str, float | tuple[float, float, float]] | None = None
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     iterations: Count
     transfer_iterations: Count
+    joint_iterations: Annotated[int, Field(ge=0)]
 
 
 class Recipe(DataRecipe):
     """A family of networks over one descriptor or several.
 
-    The network of the first member, the root, is the best of several random starts; each further
-    one is trained from that of its nearest neighbour among those before, see `nearest_first`.
-    The last `samples.held_out` samples are not trained on.
+    The network of one member, the root, is the best of several random starts; each further one is
+    trained from that of its nearest neighbour among those before, see `nearest_first`; then they
+    are trained together. The last `samples.held_out` samples are not trained on.
     """
 
     dimension: Literal[2, 3]
@@ -61,7 +78,22 @@ class Recipe(DataRecipe):
                 f"network.leaves is {self.network.leaves}; each of the {len(self.phases)} phases "
                 "needs one"
             )
+        if self.network.root is not None and self.network.root not in self._entries:
+            raise ValueError(f"network.root is {self.network.root}; it must be a member's")
         return self
+
+    @property
+    def _entries(self) -> list[dict[str, Any]]:
+        """Descriptors of the members as the recipe gives them."""
+        return [
+            dict(zip(self.descriptors, values, strict=True))
+            for values in product(*self.descriptors.values())
+        ]
+
+    @property
+    def root(self) -> int:
+        """Number of the member whose network is trained first."""
+        return 0 if self.network.root is None else self._entries.index(self.network.root)
 
     @property
     def values(self) -> Array:
@@ -69,23 +101,25 @@ class Recipe(DataRecipe):
         return np.array([list(member.descriptors.values()) for member in self.members])
 
 
-def nearest_first(values: Array) -> list[tuple[int, int]]:
+def nearest_first(values: Array, root: int = 0) -> list[tuple[int, int]]:
     """The order of transfer: members, each with the one that its network starts from.
 
-    The tree grows from member 0 by the member that is nearest to one of it (Prim's algorithm),
-    every descriptor being measured in its own range. Over one descriptor it is a chain.
+    The tree grows from the root by the member that is nearest to one of it (Prim's algorithm),
+    every descriptor being measured in its own range. Over one descriptor it is a chain, to both
+    sides of the root.
 
     Args:
         values: Descriptors of the members, (K, D).
+        root: Number of the member to start from.
 
     Returns:
-        Pairs of a member and an earlier one, all members but the first.
+        Pairs of a member and an earlier one, all members but the root.
     """
     span = np.ptp(values, axis=0)
     points = values / np.where(span > 0, span, 1.0)
     distance = np.linalg.norm(points[:, None] - points, axis=-1)
-    done, pairs = [0], []
-    left = list(range(1, len(values)))
+    done, pairs = [root], []
+    left = [member for member in range(len(values)) if member != root]
     while left:
         between = distance[np.ix_(left, done)]
         # Rounding must not decide between neighbours that are equally near.
@@ -136,15 +170,19 @@ def build(
             plan, directory, workers, lambda _, done, count: progress("samples", done, count)
         )
     targets = [Samples.of(each).split(plan.samples.held_out) for each in sets]
-    starts = _fit_root(plan, targets[0], directory, processes, progress)
+    starts = _fit_root(plan, targets[plan.root], directory, processes, progress)
     best = min(starts, key=lambda each: each.held_out.stiffness.mean)
-    fits = _transfer(plan, best, targets, directory, progress)
+    stages = [_transfer(plan, best, targets, directory, progress)]
+    if plan.network.joint_iterations and len(targets) > 1:
+        stages.append(_join(plan, stages[0], targets, directory, progress))
+    fits = stages[-1]
     networks = [each.network for each in fits]
     descriptors = [Descriptor(name) for name in plan.members[0].descriptors]
     without = leave_one_out(
         Database(networks, descriptors, plan.values), [held_out for _, held_out in targets]
     )
     provenance = _provenance(plan, directory, sets, fits, without) | {
+        "learning_curves": [_curve(each) for each in zip(*stages, strict=True)],
         "start": plan.network.seeds[starts.index(best)],
         "starts_held_out_error": [each.held_out.stiffness.mean for each in starts],
     }
@@ -160,8 +198,8 @@ def _fit_root(
     processes: int,
     progress: StageProgress,
 ) -> list[Fit]:
-    """Networks of the first member, from random starts."""
-    label = plan.members[0].label
+    """Networks of the root, from random starts."""
+    label = plan.members[plan.root].label
 
     def report(each: Progress) -> None:
         progress(f"network at {label}, start {each.start + 1}", each.step, each.steps)
@@ -176,11 +214,36 @@ def _fit_root(
         )
         for seed in plan.network.seeds
     ]
+    if plan.samples.void is not None:
+        number = plan.phases.index(plan.samples.void)
+        starts = [_approach_void(start, target, number) for start in starts]
     settings = Settings(iterations=plan.network.iterations)
     _, fits = fit_best(
         starts, *target, settings, directory=directory, processes=processes, progress=report
     )
     return fits
+
+
+def _approach_void(start: Network, target: tuple[Samples, Samples], void: int) -> Network:
+    """A start for porous samples, first fitted as if the voids were merely soft.
+
+    From a random start, where a laminate with a void carries nothing, the gradient leads nowhere:
+    in the plane such networks stay 30 % off.
+    """
+    for factor in _SOFT:
+        soft = [
+            replace(each, phase_stiffness=_scaled(each.phase_stiffness, void, factor))
+            for each in target
+        ]
+        start = fit(start, soft[0], soft[1], Settings(iterations=_APPROACH)).network
+    return start
+
+
+def _scaled(phase_stiffness: Array, phase: int, factor: float) -> Array:
+    """The stiffnesses (n, P, s, s), those of one phase multiplied."""
+    scale = np.ones(phase_stiffness.shape[1])
+    scale[phase] = factor
+    return scale[:, None, None] * phase_stiffness
 
 
 def _transfer(
@@ -192,8 +255,8 @@ def _transfer(
 ) -> list[Fit]:
     """Networks of all members, each trained from that of a neighbour."""
     settings = Settings(iterations=plan.network.transfer_iterations)
-    fits = {0: root}
-    for number, neighbour in nearest_first(plan.values):
+    fits = {plan.root: root}
+    for number, neighbour in nearest_first(plan.values, plan.root):
         label = plan.members[number].label
 
         def report(each: Progress, stage: str = f"network at {label}") -> None:
@@ -209,6 +272,33 @@ def _transfer(
             progress=report,
         )
     return [fits[number] for number in range(len(targets))]
+
+
+def _join(
+    plan: Recipe,
+    fits: Sequence[Fit],
+    targets: Sequence[tuple[Samples, Samples]],
+    directory: Path,
+    progress: StageProgress,
+) -> list[Fit]:
+    """The networks trained together."""
+    return fit_family(
+        [each.network for each in fits],
+        targets,
+        plan.values,
+        Settings(iterations=plan.network.joint_iterations),
+        checkpoint=directory / "family.checkpoint",
+        progress=lambda each: progress("all networks", each.step, each.steps),
+    )
+
+
+def _curve(stages: Sequence[Fit]) -> list[list[float]]:
+    """The learning curve of a network over all its trainings, steps counted on."""
+    rows: list[list[float]] = []
+    for each in stages:
+        before = rows[-1][0] if rows else 0
+        rows += [[before + step, *errors] for step, *errors in each.learning_curve]
+    return rows
 
 
 def _provenance(
@@ -233,7 +323,6 @@ def _provenance(
             }
             for each, stand_in in zip(fits, without, strict=True)
         ],
-        "learning_curves": [each.learning_curve for each in fits],
     }
 
 

@@ -58,10 +58,10 @@ phases = ["resin", "glass"]
 [descriptors]
 aspect_ratio = [3, 4.5]
 orientation = [[0.5, 0.3, 0.2], [1, 0, 0]]
-volume_fraction = 0.1
 
 [microstructure]
 generator = "fibres"
+volume_fraction = 0.1
 count = 20
 seed = 1
 gap = 0.05
@@ -78,16 +78,15 @@ def test_members_are_the_product_of_the_descriptors(path: Path) -> None:
     path.write_text(FIBRES)
     recipe = DataRecipe.load(path)
     assert [member.label for member in recipe.members] == [
-        "3_0.5_0.3_0.1",
-        "3_1_0_0.1",
-        "4.5_0.5_0.3_0.1",
-        "4.5_1_0_0.1",
+        "3_0.5_0.3",
+        "3_1_0",
+        "4.5_0.5_0.3",
+        "4.5_1_0",
     ]
     numbers = {
         "aspect_ratio": 4.5,
         "orientation_1": 0.5,
         "orientation_2": 0.3,
-        "volume_fraction": 0.1,
     }
     assert recipe.members[2].descriptors == numbers
     plan = recipe.plan(recipe.members[2], Path("set.h5"))
@@ -99,15 +98,12 @@ def test_members_are_the_product_of_the_descriptors(path: Path) -> None:
 def test_cells_of_any_values(path: Path) -> None:
     path.write_text(FIBRES)
     recipe = DataRecipe.load(path)
-    asked = recipe.cell(
-        volume_fraction=0.07, aspect_ratio=4.0, orientation_1=0.75, orientation_2=0.125
-    )
-    same = recipe.cell(volume_fraction=0.07, aspect_ratio=4.0, orientation=(0.75, 0.125, 0.125))
-    assert asked == same
-    assert recipe.image(asked).volume_fractions[1] == pytest.approx(0.07)
+    asked = recipe.cell(aspect_ratio=4.0, orientation_1=0.75, orientation_2=0.125)
+    assert asked == recipe.cell(aspect_ratio=4.0, orientation=(0.75, 0.125, 0.125))
+    assert recipe.image(asked).volume_fractions[1] == pytest.approx(0.1)
     assert recipe.image(asked).names == ("resin", "glass")
-    with pytest.raises(ValueError, match=r"asked at \(volume_fraction\); this recipe is over"):
-        recipe.cell(volume_fraction=0.1)
+    with pytest.raises(ValueError, match=r"asked at \(aspect_ratio\); this recipe is over"):
+        recipe.cell(aspect_ratio=4.0)
 
 
 def test_plan_has_the_images_of_the_error_budget(path: Path) -> None:
@@ -143,6 +139,7 @@ def test_tasks_are_those_of_their_keys(path: Path) -> None:
 FAULTS = [
     ("[0.2, 0.3]", "[0.3, 0.3]", "descriptors.volume_fraction: must be strictly increasing"),
     ("[0.2, 0.3]", "[0.2, 0.2000001]", "differ in their first six digits"),
+    ("[0.2, 0.3]", "[0.2, 0.3], gap = 0.1", "descriptors.gap: has one value; it belongs in"),
     ("[0.2, 0.3]", "[]", "descriptors.volume_fraction.*at least 1 item"),
     ("[0.2, 0.3]", "1.3", "descriptors.volume_fraction: .* less than 1"),
     ("[0.2, 0.3]", '"many"', "descriptors.volume_fraction.*valid"),
