@@ -29,6 +29,7 @@ def plot_validation(responses: Mapping[str, tuple[Response, Response]], path: st
                 axes.plot(full_field.time, theirs[:, position] / scale, color=colour, label=label)
                 axes.plot(network.time, ours[:, position] / scale, "o", color=colour, ms=3)
         axes.set(title=title, xlabel="increment")
+        axes.margins(y=0.2)
         axes.grid(alpha=0.3)
         axes.legend(title="full field", fontsize="small")
     figure.axes[0].set_ylabel("deviatoric stress; network: dots")

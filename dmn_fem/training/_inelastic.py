@@ -51,7 +51,7 @@ class InelasticSamples:
     material: NDArray[np.int64]
     strain: Array
     stress: Array
-    weight: float = 1.0
+    weight: float = 2.0
 
     def __post_init__(self) -> None:
         if self.material.size == 0:
@@ -60,7 +60,7 @@ class InelasticSamples:
             raise ValueError(f"weight is {self.weight}; it must be positive")
 
     @classmethod
-    def of(cls, data: InelasticSet, weight: float = 1.0) -> "InelasticSamples":
+    def of(cls, data: InelasticSet, weight: float = 2.0) -> "InelasticSamples":
         """The samples of an inelastic training set."""
         return cls(data.materials, data.material, data.strain, data.stress, weight)
 
