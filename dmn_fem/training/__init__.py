@@ -1,5 +1,6 @@
 """Training: networks fitted to homogenised stiffnesses, with PyTorch."""
 
+from dmn_fem.training._build import build
 from dmn_fem.training._checkpoint import CheckpointError, CheckpointWarning
 from dmn_fem.training._family import fit_family
 from dmn_fem.training._fit import Fit, fit
@@ -7,7 +8,7 @@ from dmn_fem.training._inelastic import InelasticSamples
 from dmn_fem.training._leave_one_out import leave_one_out
 from dmn_fem.training._model import TorchNetwork
 from dmn_fem.training._pruning import prune
-from dmn_fem.training._recipe import Recipe, build
+from dmn_fem.training._recipe import Recipe
 from dmn_fem.training._samples import ErrorReport, Errors, Samples, evaluate
 from dmn_fem.training._settings import Frozen, Progress, Settings
 from dmn_fem.training._starts import fit_best

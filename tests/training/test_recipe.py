@@ -227,7 +227,45 @@ def test_results_of_another_recipe_are_refused(tmp_path: Path, recipe: Path) -> 
         build(recipe, tmp_path)
 
 
+INELASTIC = """
+[inelastic]
+paths = 2
+grid = 12
+weight = 3.0
+[[inelastic.materials]]
+grain = { law = "linear_elastic", young_modulus = 500.0, poisson_ratio = 0.2 }
+[inelastic.materials.binder]
+law = "j2_plasticity"
+young_modulus = 100.0
+poisson_ratio = 0.3
+yield_stress = 0.1
+hardening = { type = "linear", modulus = 5.0 }
+"""
+
+
+@pytest.mark.parametrize("fractions", ["[0.2, 0.3]", "0.2"])
+def test_inelastic_stage(tmp_path: Path, recipe: Path, fractions: str) -> None:
+    text = SMALL.replace("[0.2, 0.3]", fractions).replace("iterations = 60", "iterations = 20")
+    recipe.write_text(text + "inelastic_iterations = 20\n" + INELASTIC)
+    stages: list[str] = []
+    database = build(recipe, tmp_path / "work", progress=lambda stage, *_: stages.append(stage))
+    assert "inelastic samples" in stages
+    assert stages[-1] == "all networks, inelastic"
+    errors = database.provenance["inelastic_errors"]
+    assert len(errors) == len(database.networks)
+    assert 0 < errors[0]["held_out"]["mean"] < 0.5
+    assert (tmp_path / "work" / "inelastic_0.2.h5").exists()
+    elastic = recipe.with_name("elastic.toml")
+    elastic.write_text(text.replace('"small"', '"elastic"'))
+    without = build(elastic, tmp_path / "work")
+    assert without.provenance["inelastic_errors"] == []
+    assert not np.array_equal(
+        without.networks[0].leaf_activation, database.networks[0].leaf_activation
+    )
+
+
 FAULTS = [
+    ("leaves = 8", "leaves = 8\ninelastic_iterations = 9", "inelastic_iterations belong together"),
     ("leaves = 8", "leaves = 1", "network.leaves: .* greater than or equal to 2"),
     ("leaves = 8", "", "network.leaves: Field required"),
     (
