@@ -1,6 +1,6 @@
 """Phase laws, how a user writes one, and the interface that every law fulfils."""
 
-from dmn_fem.laws._check import check_tangent, initial_stiffness
+from dmn_fem.laws._check import LawReport, check, check_tangent, initial_stiffness
 from dmn_fem.laws._damage import ScalarDamage
 from dmn_fem.laws._drucker_prager import DruckerPrager
 from dmn_fem.laws._elasticity import (
@@ -40,6 +40,7 @@ __all__ = [
     "Hardening",
     "J2Plasticity",
     "Law",
+    "LawReport",
     "LinearElastic",
     "LinearHardening",
     "NortonCreep",
@@ -55,6 +56,7 @@ __all__ = [
     "TabulatedHardening",
     "TransverselyIsotropicElastic",
     "VoceHardening",
+    "check",
     "check_tangent",
     "initial_stiffness",
     "law_function",

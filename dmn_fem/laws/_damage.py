@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from dmn_fem.laws._law import PhaseLaw, check_not_negative, check_positive
+from dmn_fem.laws._law import Answer, PhaseLaw, check_not_negative, check_positive
 from dmn_fem.laws._protocol import Field
 from dmn_fem.laws.arithmetic import add, deviator, dot, exp, sqrt, trace, where
 from dmn_fem.notation import isotropic_stiffness
@@ -55,7 +55,7 @@ class ScalarDamage(PhaseLaw):
         """Damage, and r / r0 - 1."""
         return (Field("damage", ()), Field("threshold_growth", ()))
 
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """Explicit: the strain decides alone."""
         law: Any = self
         elastic = add(

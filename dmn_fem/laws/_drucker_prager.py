@@ -6,7 +6,7 @@ from math import cos, radians, sin, sqrt
 from types import SimpleNamespace
 from typing import Any
 
-from dmn_fem.laws._law import PhaseLaw, check_not_negative, check_positive
+from dmn_fem.laws._law import Answer, PhaseLaw, check_not_negative, check_positive
 from dmn_fem.laws._protocol import Field
 from dmn_fem.laws.arithmetic import add, deviator, norm, trace, where
 from dmn_fem.notation import isotropic_stiffness, strain_size
@@ -51,6 +51,11 @@ class DruckerPrager(PhaseLaw):
                 f"the friction_angle, {self.friction_angle}"
             )
 
+    @property
+    def symmetric(self) -> bool:
+        """With equal angles."""
+        return self.dilatancy_angle == self.friction_angle
+
     def parameters(self, dimension: int) -> Mapping[str, Any]:
         """Moduli and slopes of the cone."""
         e, nu, phi = self.young_modulus, self.poisson_ratio, radians(self.friction_angle)
@@ -71,7 +76,7 @@ class DruckerPrager(PhaseLaw):
             Field("equivalent_plastic_strain", ()),
         )
 
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """Return to the cone and, where that passes its apex, to the apex."""
         law: Any = self
         bulk, shear, friction, dilatancy = law.bulk, law.shear, law.friction, law.dilatancy

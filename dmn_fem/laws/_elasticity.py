@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from dmn_fem.laws._law import PhaseLaw, check_positive
+from dmn_fem.laws._law import Answer, PhaseLaw, check_positive
 from dmn_fem.laws.arithmetic import dot
 from dmn_fem.notation import Array, isotropic_stiffness, orthotropic_stiffness
 
@@ -14,7 +14,6 @@ from dmn_fem.notation import Array, isotropic_stiffness, orthotropic_stiffness
 class _Elastic(PhaseLaw, ABC):
     """σ = C ε; nothing is remembered."""
 
-    gives_tangent: ClassVar[bool] = True
     rows: Any
 
     @abstractmethod
@@ -25,11 +24,11 @@ class _Elastic(PhaseLaw, ABC):
         """The stiffness."""
         return {"rows": self.stiffness(dimension)}
 
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """σ = C ε."""
         size = range(len(strain))
         rows = [[self.rows[min(i, j)][max(i, j)] for j in size] for i in size]
-        return [dot(row, strain) for row in rows], {}, rows
+        return [dot(row, strain) for row in rows], {}
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,7 @@ class TransverselyIsotropicElastic(_Elastic):
     axial_poisson_ratio: float
     transverse_poisson_ratio: float
     axial_shear_modulus: float
+    isotropic: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_positive(
@@ -109,6 +109,7 @@ class OrthotropicElastic(_Elastic):
     young_moduli: tuple[float, float, float]
     poisson_ratios: tuple[float, float, float]
     shear_moduli: tuple[float, float, float]
+    isotropic: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self.stiffness(3)

@@ -1,7 +1,7 @@
 """Formulas compiled: for one point, and for eight points at once.
 
 The formula of a law runs once on symbols (`dmn_fem._lanes`), with a copy of the law whose numbers
-are symbols, too. Tangents that a formula does not give are its derivatives (`arithmetic.Dual`).
+are symbols, too. Its tangent is the derivative of its stress (`arithmetic.Dual`).
 What is compiled does not depend on the numbers: the type of a formula names the class of the law,
 how many numbers stand where, and a digest of the sources, so that Numba's cache finds it again.
 """
@@ -102,15 +102,12 @@ def apply(
         values = [old[place + i] for i in range(field.size)]
         setattr(past, field.name, _nested(values, field.shape))
         place += field.size
-    if law.gives_tangent:
-        stress, new, tangent = copy.formula(strain, past, dt)
-    else:
-        seeds = [arithmetic.Dual(each, {i: 1.0}) for i, each in enumerate(strain)]
-        duals, new = copy.formula(seeds, past, dt)
-        stress = [arithmetic.value_of(each) for each in duals]
-        tangent = [
-            [getattr(each, "slopes", {}).get(i, 0.0) for i in range(len(strain))] for each in duals
-        ]
+    seeds = [arithmetic.Dual(each, {i: 1.0}) for i, each in enumerate(strain)]
+    duals, new = copy.formula(seeds, past, dt)
+    stress = [arithmetic.value_of(each) for each in duals]
+    tangent = [
+        [getattr(each, "slopes", {}).get(i, 0.0) for i in range(len(strain))] for each in duals
+    ]
     after: list[Any] = []
     for field in own:
         values = [arithmetic.value_of(each) for each in _flat(new[field.name])]

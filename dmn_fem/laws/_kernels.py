@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from dmn_fem.laws._formulas import call_formula
 from dmn_fem.laws._functions import FASTMATH, call_law
 
 
@@ -69,3 +70,20 @@ def store_means(phases, share, strain, stress, means):
         for i in range(size):
             means[start + i] += share[member] * strain[member, i]
             means[start + size + i] += share[member] * stress[member, i]
+
+
+@njit(cache=True, error_model="numpy")
+def one_by_one(law, parameters, strain, old, new, dt, stress, tangent):
+    """A law at an address, point by point."""
+    for point in range(strain.shape[0]):
+        call_law(
+            law, parameters, strain[point], old[point], new[point], dt, stress[point],
+            tangent[point]
+        )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy")
+def side_by_side(law, shape, numbers, memory, old, new):
+    """A formula at an address for `LANES` points; rows of strains, stresses and the matrix."""
+    size = len(shape[1]) - 1
+    call_formula(law, shape, numbers, (1, old.shape[0]), memory, old, new, 0, 0, size, 2 * size)

@@ -11,6 +11,9 @@ from pydantic import ConfigDict
 from dmn_fem.laws._protocol import Field
 from dmn_fem.notation import Array
 
+type Answer = tuple[Sequence[Any], Mapping[str, Any]]
+"""Components of the stress and internal variables by name."""
+
 STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
@@ -24,12 +27,19 @@ class PhaseLaw:
     function: ClassVar[Any] = None
     """A `law_function`, of a law without a formula."""
 
-    gives_tangent: ClassVar[bool] = False
-    """Whether the formula returns the rows of its consistent tangent as a third value."""
-
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+    @property
+    def isotropic(self) -> bool:
+        """Whether the law claims to know no directions, for `dmn_fem.laws.check`."""
+        return True
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether the law claims a symmetric tangent; networks use the symmetric part of others."""
+        return True
+
+    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """Stress and internal variables at the end of a step.
 
         Plain arithmetic with what `dmn_fem.laws.arithmetic` offers. It runs on arrays, and is
@@ -44,8 +54,8 @@ class PhaseLaw:
             dt: Time step.
 
         Returns:
-            Mandel components of the stress, and the internal variables by name; the tangent follows
-            by differentiation. See `gives_tangent` for one written by hand.
+            Mandel components of the stress, and the internal variables by name. The consistent
+            tangent is their derivative, which nobody writes.
         """
         raise NotImplementedError(f"{type(self).__name__} has neither a formula nor a function")
 

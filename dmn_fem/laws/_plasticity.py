@@ -1,6 +1,6 @@
 """Von Mises plasticity: rate-independent with isotropic or kinematic hardening, viscoplastic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -8,27 +8,24 @@ from typing import Any, ClassVar
 from pydantic import ConfigDict
 
 from dmn_fem.laws._hardening import PERFECT, Hardening, check_table
-from dmn_fem.laws._law import STRICT, PhaseLaw, check_not_negative, check_positive
+from dmn_fem.laws._law import STRICT, Answer, PhaseLaw, check_not_negative, check_positive
 from dmn_fem.laws._protocol import Field
 from dmn_fem.laws.arithmetic import (
-    Dual,
     add,
     deviator,
-    dot,
-    maximum,
+    minimum,
     norm,
     power,
-    repeat,
     root,
-    sqrt,
     trace,
+    value_of,
     where,
 )
 from dmn_fem.notation import isotropic_stiffness, strain_size
 
 _ROOT_3_2 = 1.5**0.5
-_ELASTIC = 1.0 + 1e-12
-"""Of the yield stress: below this a trial stress does not flow."""
+_ELASTIC = 1e-12
+"""Share of a trial stress by which it must pass the yield stress to flow."""
 
 
 class _Plastic(PhaseLaw):
@@ -69,62 +66,51 @@ class J2Plasticity(_Plastic):
     poisson_ratio: float
     yield_stress: float
     hardening: Hardening = PERFECT
-    gives_tangent: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         isotropic_stiffness(self.young_modulus, self.poisson_ratio)
         check_positive(yield_stress=self.yield_stress)
         check_table(self.yield_stress, self.hardening)
 
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
-        """The tangent is written by hand: this is the law of most leaves."""
-        bulk, shear, size = self.bulk, self.shear, len(strain)
-        before = old.equivalent_plastic_strain
+    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
+        """Radial return: ‖s_trial‖ - 3 G Δp = σy(p + Δp), whose left side falls."""
+        shear, before = self.shear, old.equivalent_plastic_strain
+        elastic, trial = _trial(self, strain, old)
+        equivalent = _ROOT_3_2 * norm(trial)
 
-        def strength(increment: Any) -> tuple[Any, Any]:
-            found = self.hardening.strength(self.yield_stress, Dual(before + increment, {0: 1.0}))
-            return found.value, found.slopes.get(0, 0.0)
+        def residual(increment: Any) -> Any:
+            limit = self.hardening.strength(self.yield_stress, before + increment)
+            return equivalent - 3.0 * shear * increment - limit
 
-        elastic = [e - p for e, p in zip(strain, old.plastic_strain, strict=True)]
-        trial = [2.0 * shear * each for each in deviator(elastic)]
-        equivalent = sqrt(1.5 * dot(trial, trial))
-        flows = equivalent > strength(0.0 * before)[0] * _ELASTIC
+        flows = residual(0.0) > _ELASTIC * equivalent
+        increment = root(residual, 0.0, equivalent / (3.0 * shear), flows)
+        return _radial_return(self, old, elastic, trial, increment, equivalent)
 
-        def step(increment: Any, lower: Any, upper: Any) -> tuple[Any, ...]:
-            limit, slope = strength(increment)
-            residual = equivalent - 3.0 * shear * increment - limit
-            lower = where(residual >= 0.0, increment, lower)
-            upper = where(residual <= 0.0, increment, upper)
-            newton = increment + residual / (3.0 * shear + slope)
-            inside = (newton >= lower) & (newton <= upper)
-            newton = where(inside, newton, 0.5 * (lower + upper))
-            more = residual * residual > 1e-26 * (equivalent * equivalent)
-            return flows & more, where(flows & more, newton, increment), lower, upper
 
-        zero = 0.0 * equivalent
-        increment, _, _ = repeat(step, [zero, zero, equivalent / (3.0 * shear)], 50)
-        slope = strength(increment)[1]
-        size_of = where(flows, equivalent, 1.0)
-        ratio = increment / size_of
-        shrink = 1.0 - 3.0 * shear * ratio
-        rank_one = 2.0 * shear * (1.0 / (1.0 + slope / (3.0 * shear)) - (1.0 - shrink))
-        rank_one = where(flows, 1.5 * rank_one / (size_of * size_of), 0.0)
-        scaled = [rank_one * each for each in trial]
-        soft = 2.0 * shear * shrink
-        volume = bulk - soft * (1.0 / 3.0)
-        tangent = [[zero] * size for _ in range(size)]
-        for i in range(size):
-            for j in range(i, size):
-                entry = -(scaled[i] * trial[j])
-                if i == j:
-                    entry = entry + soft
-                if j < 3:
-                    entry = entry + volume
-                tangent[i][j] = tangent[j][i] = entry
-        stress = add([shrink * each for each in trial], bulk * trace(elastic))
-        flow = [p + 1.5 * ratio * s for p, s in zip(old.plastic_strain, trial, strict=True)]
-        new = {"plastic_strain": flow, "equivalent_plastic_strain": before + increment}
-        return stress, new, tangent
+def _trial(
+    law: _Plastic, strain: Sequence[Any], old: SimpleNamespace
+) -> tuple[list[Any], list[Any]]:
+    """Elastic strain and deviator of the stress if nothing flowed."""
+    elastic = [e - p for e, p in zip(strain, old.plastic_strain, strict=True)]
+    return elastic, [2.0 * law.shear * each for each in deviator(elastic)]
+
+
+def _radial_return(
+    law: _Plastic,
+    old: SimpleNamespace,
+    elastic: list[Any],
+    trial: list[Any],
+    increment: Any,
+    equivalent: Any,
+) -> Answer:
+    """Stress and internal variables when p grows by an increment along the trial stress."""
+    ratio = 1.5 * increment / equivalent
+    shrink = 1.0 - 2.0 * law.shear * ratio
+    new = {
+        "plastic_strain": [p + ratio * s for p, s in zip(old.plastic_strain, trial, strict=True)],
+        "equivalent_plastic_strain": old.equivalent_plastic_strain + increment,
+    }
+    return add([shrink * each for each in trial], law.bulk * trace(elastic)), new
 
 
 @dataclass(frozen=True)
@@ -175,17 +161,20 @@ class ChabochePlasticity(_Plastic):
         if not self.kinematic:
             raise ValueError("kinematic is empty; it needs one part of the back stress at least")
 
+    @property
+    def symmetric(self) -> bool:
+        """Without recall."""
+        return not any(part.recall for part in self.kinematic)
+
     def fields(self, dimension: int) -> tuple[Field, ...]:
         """Plastic strain, equivalent plastic strain, parts of the back stress."""
         shape = (len(self.kinematic), strain_size(dimension))
         return (*super().fields(dimension), Field("back_stress", shape, "stress"))
 
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """Return to a yield surface that moves."""
-        bulk, shear = self.bulk, self.shear
-        before = old.equivalent_plastic_strain
-        elastic = [e - p for e, p in zip(strain, old.plastic_strain, strict=True)]
-        trial = [2.0 * shear * each for each in deviator(elastic)]
+        shear, before = self.shear, old.equivalent_plastic_strain
+        elastic, trial = _trial(self, strain, old)
 
         def relative(increment: Any) -> tuple[list[Any], list[Any], Any]:
             """Weights w, trial stress from the weighted centre, and 3 G + Σ w C."""
@@ -201,13 +190,11 @@ class ChabochePlasticity(_Plastic):
             limit = self.hardening.strength(self.yield_stress, before + increment)
             return _ROOT_3_2 * norm(shifted) - stiff * increment - limit
 
-        start = 0.0 * before
-        limit = self.hardening.strength(self.yield_stress, before)
-        flows = _ROOT_3_2 * norm(relative(start)[1]) > limit * _ELASTIC
+        flows = residual(0.0) > _ELASTIC * self.yield_stress
         far = norm(trial)
         for centre in old.back_stress:
             far = far + norm(centre)
-        increment = root(residual, start, far * (_ROOT_3_2 / 3.0 / shear), flows)
+        increment = root(residual, 0.0, far * (_ROOT_3_2 / 3.0 / shear), flows)
         weights, shifted, _ = relative(increment)
         amount = _ROOT_3_2 * increment / norm(shifted)
         flow = [amount * each for each in shifted]
@@ -224,28 +211,38 @@ class ChabochePlasticity(_Plastic):
             "equivalent_plastic_strain": before + increment,
             "back_stress": centres,
         }
-        return add(stress, bulk * trace(elastic)), new
+        return add(stress, self.bulk * trace(elastic)), new
 
 
-def _creep(law: Any, strain: Sequence[Any], old: SimpleNamespace, speed: Any) -> tuple[Any, ...]:
-    """Radial return when the increment of p is ``speed(σeq, p)``, which grows with σeq."""
-    before, shear = old.equivalent_plastic_strain, law.shear
-    elastic = [e - p for e, p in zip(strain, old.plastic_strain, strict=True)]
-    trial = [2.0 * shear * each for each in deviator(elastic)]
+def _creep(
+    law: _Plastic,
+    strain: Sequence[Any],
+    old: SimpleNamespace,
+    strength: Callable[[Any], Any],
+    drag: Any,
+    exponent: Any,
+    share: Any,
+) -> Answer:
+    """Radial return with Δp = share · y ** exponent at an overstress of y · drag.
+
+    In y the balance falls and is concave, so that Newton's method from above stays there; both
+    terms alone bound y, and from the lower of the bounds a few steps suffice.
+    """
+    before, stiff = old.equivalent_plastic_strain, 3.0 * law.shear * share
+    elastic, trial = _trial(law, strain, old)
     equivalent = _ROOT_3_2 * norm(trial)
+    over = equivalent - strength(before)
+    flows = (over > _ELASTIC * equivalent) & (share > 0.0)
 
-    def residual(increment: Any) -> Any:
-        return speed(equivalent - 3.0 * shear * increment, before + increment) - increment
+    def excess(level: Any) -> Any:
+        grown = power(level, exponent)
+        return drag * level + stiff * grown + strength(before + share * grown) - equivalent
 
-    flows = speed(equivalent, before) > 0.0
-    increment = root(residual, 0.0 * before, equivalent / (3.0 * shear), flows)
-    ratio = 1.5 * increment / equivalent
-    stress = [(1.0 - 2.0 * shear * ratio) * each for each in trial]
-    new = {
-        "plastic_strain": [p + ratio * s for p, s in zip(old.plastic_strain, trial, strict=True)],
-        "equivalent_plastic_strain": before + increment,
-    }
-    return add(stress, law.bulk * trace(elastic)), new
+    free = where(flows, value_of(over), 0.0)
+    bound = power(free / where(flows, stiff, 1.0), 1.0 / exponent)
+    level = root(excess, minimum(free / drag, bound), 0.0, flows)
+    increment = where(flows, share * power(level, exponent), 0.0)
+    return _radial_return(law, old, elastic, trial, increment, equivalent)
 
 
 @dataclass(frozen=True)
@@ -278,14 +275,13 @@ class PerzynaViscoplasticity(_Plastic):
         check_table(self.yield_stress, self.hardening)
         _check_exponent(self.exponent)
 
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """Radial return with overstress."""
 
-        def speed(stress: Any, p: Any) -> Any:
-            over = stress - self.hardening.strength(self.yield_stress, p)
-            return (dt / self.time) * power(maximum(over / self.drag, 0.0), self.exponent)
+        def strength(p: Any) -> Any:
+            return self.hardening.strength(self.yield_stress, p)
 
-        return _creep(self, strain, old, speed)
+        return _creep(self, strain, old, strength, self.drag, self.exponent, dt / self.time)
 
 
 @dataclass(frozen=True)
@@ -314,16 +310,9 @@ class NortonCreep(_Plastic):
         check_positive(stress=self.stress, time=self.time)
         _check_exponent(self.exponent)
 
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """Radial return to creep."""
-        return _creep(
-            self,
-            strain,
-            old,
-            lambda stress, p: (
-                (dt / self.time) * power(maximum(stress / self.stress, 0.0), self.exponent)
-            ),
-        )
+        return _creep(self, strain, old, lambda _: 0.0, self.stress, self.exponent, dt / self.time)
 
 
 def _check_exponent(exponent: float) -> None:

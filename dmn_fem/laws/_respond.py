@@ -3,9 +3,11 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dmn_fem.laws._formulas import apply, numbers_of
+from dmn_fem._laminate import MANDEL_ORDER
+from dmn_fem.laws._formulas import apply, lanes_address, numbers_of, point_address
+from dmn_fem.laws._kernels import one_by_one, side_by_side
 from dmn_fem.laws._law import PhaseLaw
-from dmn_fem.notation import Array
+from dmn_fem.notation import SQRT2, Array
 
 
 def respond(
@@ -63,3 +65,43 @@ def respond_many(
     for i, each in enumerate(answer[2]):
         new[:, i] = each
     return stress, tangent, new
+
+
+def respond_compiled(
+    law: PhaseLaw, strain: Array, old: Array, dt: float = 0.0
+) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]:
+    """What `respond_many` gives, by a formula's machine code: for one point, and for `LANES`.
+
+    The second tangents are symmetrised, as networks have them.
+
+    Args:
+        law: A law with a formula.
+        strain: Mandel strains, (`LANES`, s).
+        old: Internal variables at the start of the step, (`LANES`, ...).
+        dt: Time step.
+    """
+    size = strain.shape[1]
+    dimension = 2 if size == 4 else 3
+    numbers = numbers_of(law, dimension).astype(float)
+    one = np.empty_like(strain), np.empty((len(strain), size, size)), np.empty_like(old)
+    one_by_one(
+        point_address(law, dimension), numbers, strain, old, one[2], float(dt), one[0], one[1]
+    )
+
+    rows, columns = np.triu_indices(size + 1)
+    order = np.array(MANDEL_ORDER[dimension])
+    scale = np.where(order < 3, 1.0, SQRT2)
+    memory = np.zeros((2 * size + rows.size, len(strain)))
+    memory[:size] = (scale * strain[:, order]).T
+    before, after = np.ascontiguousarray(old.T), np.zeros(old.T.shape)
+    shape = tuple(range(dimension)), tuple(range(size + 1))
+    side_by_side(
+        lanes_address(law, dimension), shape, np.append(dt, numbers)[None], memory, before, after
+    )
+    stress, tangent = np.empty_like(strain), np.empty((len(strain), size, size))
+    stress[:, order] = (scale[:, None] * memory[size : 2 * size]).T
+    matrix = np.empty((len(strain), size + 1, size + 1))
+    matrix[:, rows, columns] = matrix[:, columns, rows] = memory[2 * size :].T
+    scaled = matrix[:, :size, :size] * np.outer(scale, scale)
+    tangent[:, order[:, None], order] = scaled
+    return one, (stress, tangent, after.T)

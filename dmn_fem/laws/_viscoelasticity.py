@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict
 
-from dmn_fem.laws._law import STRICT, PhaseLaw, check_positive
+from dmn_fem.laws._law import STRICT, Answer, PhaseLaw, check_positive
 from dmn_fem.laws._protocol import Field
 from dmn_fem.laws.arithmetic import add, deviator, exp, trace, where
 from dmn_fem.notation import isotropic_stiffness, strain_size
@@ -88,7 +88,7 @@ class GeneralisedMaxwell(PhaseLaw):
             Field("branch_stress", (len(self.terms), size), "stress"),
         )
 
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """Stresses of the branches decay while strain loads them."""
         step = [now - before for now, before in zip(strain, old.strain_before, strict=True)]
         law: Any = self

@@ -114,6 +114,11 @@ def maximum(first: Any, second: Any) -> Any:
     return where(first > second, first, second)
 
 
+def minimum(first: Any, second: Any) -> Any:
+    """The smaller of two numbers."""
+    return where(first < second, first, second)
+
+
 def sqrt(number: Any) -> Any:
     """Square root; where it may be that of zero, see `norm`."""
     root_of = _lanes.sqrt(value_of(number))
@@ -147,7 +152,7 @@ def power(number: Any, exponent: Any) -> Any:
 
 
 def root(
-    function: Callable[[Any], Any], low: Any, high: Any, among: Any = None, limit: int = 100
+    function: Callable[[Any], Any], start: Any, end: Any, among: Any = None, limit: int = 100
 ) -> Any:
     """Where a function of one number is zero, by Newton's method within a bracket.
 
@@ -155,40 +160,40 @@ def root(
     theorem, so that nothing of the iteration is differentiated.
 
     Args:
-        function: Positive or zero at `low`, negative or zero at `high`, written with this module.
-        low: Where Newton's method starts.
-        high: The other end.
-        among: Points where a root is wanted; the others give `low`, without derivatives.
+        function: Positive or zero at `start`, negative or zero at `end`, written with this module.
+        start: Where Newton's method starts; best where it stays on its side of the root.
+        end: The other end of the bracket, above or below.
+        among: Points where a root is wanted; the others give `start`, without derivatives.
         limit: Of iterations; a point that needs more gives NaN.
     """
     seed = object()
+    first = value_of(start)
+    unit = 0.0 * value_of(function(start))  # of as many lanes or points as the answer
 
     def residual(number: Any) -> Dual:
         return function(Dual(number, {seed: 1.0}))
 
-    def step(number: Any, lower: Any, upper: Any, _: Any) -> tuple[Any, ...]:
+    def step(number: Any, positive: Any, negative: Any, _: Any) -> tuple[Any, ...]:
         found = residual(number)
         newton = number - found.value / found.slopes[seed]
-        lower = _lanes.where(found.value >= 0.0, number, lower)
-        upper = _lanes.where(found.value <= 0.0, number, upper)
-        inside = (newton >= lower) & (newton <= upper)
-        following = _lanes.where(inside, newton, 0.5 * (lower + upper))
+        positive = _lanes.where(found.value >= 0.0, number, positive)
+        negative = _lanes.where(found.value <= 0.0, number, negative)
+        inside = (newton - positive) * (newton - negative) <= 0.0
+        following = _lanes.where(inside, newton, 0.5 * (positive + negative))
         change = following - number
-        more = change * change > 1e-24 * (following * following)
+        # The next change is the square of this one.
+        more = change * change > 1e-18 * (following * following)
         if among is not None:
             more = more & among
-        return more, following, lower, upper, _lanes.where(more, 1.0, 0.0)
+        return more, following, positive, negative, _lanes.where(more, 1.0, 0.0)
 
-    start = value_of(low)
-    unit = 0.0 * value_of(function(low))  # of as many lanes or points as the answer
-    number, _, _, going = repeat(
-        step, [start + unit, start + unit, value_of(high) + unit, unit], limit
-    )
+    begin = first + unit
+    number, _, _, going = repeat(step, [begin, begin, value_of(end) + unit, unit], limit)
     number = _lanes.where(going > 0.0, float("nan"), number)
+    if among is not None:
+        number = _lanes.where(among, number, first)
     found = residual(number)
     slopes = {key: each for key, each in found.slopes.items() if key is not seed}
-    if among is not None:
-        number = _lanes.where(among, number, start)
     if not slopes:
         return number
     factor = -1.0 / found.slopes[seed]

@@ -1,13 +1,25 @@
 import json
 
 import pytest
+from law_examples import LAWS
 
 from dmn_fem.laws import (
+    BackStress,
+    ChabochePlasticity,
+    DruckerPrager,
+    GeneralisedMaxwell,
+    Hardening,
     J2Plasticity,
     LinearElastic,
     LinearHardening,
+    NortonCreep,
     OrthotropicElastic,
+    PerzynaViscoplasticity,
+    PowerHardening,
+    PronyTerm,
+    ScalarDamage,
     TabulatedHardening,
+    TransverselyIsotropicElastic,
     VoceHardening,
     parse_phases,
     phase_tables,
@@ -43,6 +55,54 @@ law = "orthotropic_elastic"
 young_moduli = [9.0, 5.0, 3.0]
 poisson_ratios = [0.2, 0.3, 0.1]
 shear_moduli = [1.0, 2.0, 4.0]
+[ply]
+law = "transversely_isotropic_elastic"
+axial_modulus = 90.0
+transverse_modulus = 30.0
+axial_poisson_ratio = 0.2
+transverse_poisson_ratio = 0.3
+axial_shear_modulus = 20.0
+[steel]
+law = "chaboche_plasticity"
+young_modulus = 100.0
+poisson_ratio = 0.3
+yield_stress = 0.1
+kinematic = [{ modulus = 20.0, recall = 200.0 }, { modulus = 2.0 }]
+hardening = { type = "power", strain = 0.01, exponent = 0.2 }
+[hot]
+law = "perzyna_viscoplasticity"
+young_modulus = 100.0
+poisson_ratio = 0.3
+yield_stress = 0.1
+drag = 0.05
+exponent = 5.0
+time = 100.0
+[lead]
+law = "norton_creep"
+young_modulus = 100.0
+poisson_ratio = 0.3
+stress = 0.1
+exponent = 5.0
+time = 100.0
+[polymer]
+law = "generalised_maxwell"
+young_modulus = 100.0
+poisson_ratio = 0.3
+terms = [{ relaxation_time = 1.0, shear_ratio = 0.3, bulk_ratio = 0.1 }]
+[soil]
+law = "drucker_prager"
+young_modulus = 100.0
+poisson_ratio = 0.3
+cohesion = 0.1
+friction_angle = 30.0
+dilatancy_angle = 10.0
+[concrete]
+law = "scalar_damage"
+young_modulus = 100.0
+poisson_ratio = 0.3
+strength = 0.1
+softening = 0.4
+time = 0.1
 [pore]
 law = "void"
 beside = "inclusion"
@@ -58,6 +118,15 @@ def test_all_laws_are_read(tmp_path):
         "third": J2Plasticity(100.0, 0.3, 0.1, TabulatedHardening((0.0, 0.1), (0.1, 0.2))),
         "inclusion": LinearElastic(500.0, 0.19),
         "fibre": OrthotropicElastic((9.0, 5.0, 3.0), (0.2, 0.3, 0.1), (1.0, 2.0, 4.0)),
+        "ply": TransverselyIsotropicElastic(90.0, 30.0, 0.2, 0.3, 20.0),
+        "steel": ChabochePlasticity(
+            100.0, 0.3, 0.1, (BackStress(20.0, 200.0), BackStress(2.0)), PowerHardening(0.01, 0.2)
+        ),
+        "hot": PerzynaViscoplasticity(100.0, 0.3, 0.1, 0.05, 5.0, 100.0),
+        "lead": NortonCreep(100.0, 0.3, 0.1, 5.0, 100.0),
+        "polymer": GeneralisedMaxwell(100.0, 0.3, (PronyTerm(1.0, 0.3, 0.1),)),
+        "soil": DruckerPrager(100.0, 0.3, 0.1, 30.0, 10.0),
+        "concrete": ScalarDamage(100.0, 0.3, 0.1, 0.4, 0.1),
         "pore": void(LinearElastic(500.0, 0.19)),
     }
 
@@ -76,6 +145,9 @@ def test_all_laws_are_read(tmp_path):
         ("poisson_ratio = 0.19", 'poisson_ratio = "low"', "poisson_ratio: "),
         ("poisson_ratio = 0.19", "poisson_ratio = 0.19\nextra = 1", "extra: "),
         ('type = "voce"', 'type = "swift"', r"\[second\] hardening: type is 'swift'"),
+        ("recall = 200.0", "recall = -2.0", r"kinematic\.0: kinematic recall is -2"),
+        ("bulk_ratio = 0.1", "bulk = 0.1", r"\[polymer\]: terms\.0\.bulk: "),
+        ("friction_angle = 30.0", "friction_angle = 3.0", "dilatancy_angle is 10"),
         ("rate = 20.0", "rate = -20.0", r"\[second\] hardening: hardening rate is -20"),
         ("stress = [0.1, 0.2]", "stress = [0.3, 0.4]", "must be equal"),
         ("[matrix]", "[matrix", "not a TOML file"),
@@ -105,6 +177,7 @@ def test_tables_give_the_same_laws():
         "elastic": LinearElastic(5.0, 0.2),
         "wood": OrthotropicElastic((3.0, 2.0, 1.0), (0.1, 0.1, 0.1), (1.0, 0.5, 0.2)),
     }
+    laws |= LAWS
     tables = json.loads(json.dumps(phase_tables(laws)))
     assert parse_phases(tables, "here") == laws
     with pytest.raises(ValueError, match=r"^here: \[a\]: law is 'magic'; it must be one of"):
@@ -117,3 +190,12 @@ def test_law_without_a_name_has_no_table():
 
     with pytest.raises(ValueError, match="mine: Own has no name in phases"):
         phase_tables({"mine": Own(1.0, 0.3)})
+
+
+def test_hardening_without_a_name_has_no_table():
+    class Own(Hardening):
+        def strength(self, yield_stress, p):
+            return yield_stress + p
+
+    with pytest.raises(ValueError, match="Own has no name in phases"):
+        phase_tables({"mine": J2Plasticity(1.0, 0.3, 0.1, Own())})
