@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import dmn_fem
 from dmn_fem.database import Database
 from dmn_fem.homogenization import TrainingSet
 from dmn_fem.microstructure import PhaseImage
@@ -59,6 +60,14 @@ def test_shipped_recipes_are_valid() -> None:
     assert recipes
     for path in recipes:
         assert Recipe.load(path).name == path.stem
+
+
+def test_shipped_databases_are_those_of_their_recipes() -> None:
+    shipped = sorted((Path(dmn_fem.__file__).parent / "data").glob("*.safetensors"))
+    assert shipped
+    for path in shipped:
+        recipe = Recipe.load(SHIPPED / f"{path.stem}.toml")
+        assert Database.load(path).provenance["recipe"] == recipe.model_dump(mode="json")
 
 
 def test_builds_a_database_once(tmp_path: Path, recipe: Path) -> None:
