@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from dmn_fem._lanes import LANES, exp, repeat, sqrt, straight_line, where
+from dmn_fem._lanes import LANES, exp, log, repeat, sqrt, straight_line, where
 
 
 def _formula(a, b, number):
@@ -87,3 +87,31 @@ def test_the_ends_of_exp_and_nan() -> None:
     x = np.array([800.0, -800.0, np.inf, -np.inf, np.nan, 0.0, -708.5, 1e-300])
     found = in_lanes(x, np.ones(LANES))[0]
     np.testing.assert_array_equal(found, [np.inf, 0, np.inf, 0, np.nan, 1, 0, 1])
+
+
+def _logarithm(length, numbers, source, result):
+    result[0] = log(source[0])
+
+
+_with_log = straight_line(_logarithm)
+
+
+@njit
+def _run_log(shape, memory, numbers):
+    _with_log(shape, memory, (0, 1), numbers, 0)
+
+
+def log_in_lanes(x):
+    memory = np.zeros((2, LANES))
+    memory[0] = x
+    _run_log(((0,),), memory, np.zeros((1, 1)))
+    return memory[1]
+
+
+def test_log_equals_that_of_arrays() -> None:
+    rng = np.random.default_rng(2)
+    for x in (10 ** rng.uniform(-300, 300, LANES), 1 + 1e-6 * rng.normal(size=LANES)):
+        np.testing.assert_allclose(log_in_lanes(x), np.log(x), rtol=7e-16)
+    x = np.array([0.0, np.inf, -1.0, np.nan, 1.0, 2.0, -np.inf, 1.5])
+    expected = [-np.inf, np.inf, np.nan, np.nan, 0.0, np.log(2.0), np.nan, np.log(1.5)]
+    np.testing.assert_allclose(log_in_lanes(x), expected, rtol=4e-16)

@@ -9,11 +9,12 @@ how many numbers stand where, and a digest of the sources, so that Numba's cache
 import hashlib
 import inspect
 import sys
+from abc import ABC
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from itertools import count
-from types import ModuleType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -166,20 +167,22 @@ def _describe(value: Any) -> str:
 @cache
 def _describe_class(kind: type) -> str:
     """The name of a class and digests of the modules that it comes from."""
-    modules = [sys.modules[each.__module__] for each in kind.__mro__]
-    return " ".join([kind.__qualname__, *(_digest(each) for each in modules if _is_own(each))])
-
-
-def _is_own(module: ModuleType) -> bool:
-    return module.__name__ not in ("builtins", "abc", PhaseLaw.__module__)
+    own = [each for each in kind.__mro__ if each not in (object, ABC, PhaseLaw)]
+    return " ".join(
+        [kind.__qualname__, *(_digest(sys.modules.get(each.__module__)) for each in own)]
+    )
 
 
 @cache
-def _digest(module: ModuleType) -> str:
-    """Of the source of a module."""
+def _digest(module: ModuleType | None) -> str:
+    """Of the source of a module and of those that its functions are imported from."""
     try:
-        source = inspect.getsource(module)
-    except (OSError, TypeError):  # typed in at a prompt: never the same again
+        functions = [each for each in vars(module).values() if isinstance(each, FunctionType)]
+        modules = {id(module): module} | {
+            id(each): each for each in (inspect.getmodule(function) for function in functions)
+        }
+        source = "".join(inspect.getsource(each) for each in modules.values() if each is not None)
+    except (OSError, TypeError):  # without a file, as at a prompt: compiled anew in every process
         source = str(uuid4())
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 

@@ -27,6 +27,10 @@ def law_function(function: Callable[..., int]) -> Any:
     ``strain`` has 4 or 6 Mandel components; ``old`` holds the internal variables at the start of
     the step; ``new``, ``stress`` and the consistent ``tangent`` are to be written; the code is that
     of `dmn_fem.laws.Code`. An exception or a NaN counts as a failed point.
+
+    This is for laws that branch and loop as they like; a `PhaseLaw.formula` is shorter and needs no
+    tangent. Networks call a function point by point: with a Maxwell element in 90 of 128 leaves a
+    sweep took 2.3 times as long as with its formula (8.9 against 3.8 µs a point, AVX-512).
     """
     return njit(LAW_SIGNATURE, cache=True, error_model="numpy", fastmath=FASTMATH)(function)
 

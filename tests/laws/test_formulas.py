@@ -1,5 +1,8 @@
 """Formulas: the same on arrays, for one point and eight points at once."""
 
+import importlib
+import linecache
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +12,7 @@ from numba import njit
 
 from dmn_fem._lanes import LANES
 from dmn_fem.laws import Field, LinearElastic, PhaseLaw, law_function
-from dmn_fem.laws._formulas import lanes_address, numbers_of, point_address
+from dmn_fem.laws._formulas import _key, lanes_address, numbers_of, point_address
 from dmn_fem.laws._functions import call_law
 from dmn_fem.laws._respond import respond_many
 from dmn_fem.network import Network
@@ -161,3 +164,27 @@ def test_new_values_that_do_not_fit_are_named() -> None:
             Network.random(3, ("a", "b"), (0.5, 0.5), 4, np.random.default_rng(0)),
             {"a": Wrong(1.0, 1.0), "b": LinearElastic(1.0, 0.2)},
         )
+
+
+def test_machine_code_depends_on_the_source(tmp_path, monkeypatch):
+    """Of the law and of the functions that its module imports."""
+    monkeypatch.syspath_prepend(tmp_path)
+    keys = []
+    for factor in (1.0, 2.0):
+        (tmp_path / "helper_of_law.py").write_text(f"def twice(x):\n    return {factor} * x\n")
+        (tmp_path / "law_with_helper.py").write_text(
+            "from dataclasses import dataclass\n"
+            "from dmn_fem.laws import PhaseLaw\n"
+            "from helper_of_law import twice\n"
+            "@dataclass(frozen=True)\n"
+            "class Spring(PhaseLaw):\n"
+            "    modulus: float\n"
+            "    def formula(self, strain, old, dt):\n"
+            "        return [self.modulus * twice(e) for e in strain], {}\n"
+        )
+        for name in ("helper_of_law", "law_with_helper"):
+            sys.modules.pop(name, None)
+        linecache.clearcache()
+        importlib.invalidate_caches()
+        keys.append(_key(importlib.import_module("law_with_helper").Spring(1.0), 2))
+    assert keys[0] != keys[1]
