@@ -18,15 +18,10 @@ from dmn_fem.laws._hardening import (
 )
 from dmn_fem.laws._law import PhaseLaw
 from dmn_fem.laws._phases import parse_phases, phase_tables, read_phases
-from dmn_fem.laws._plasticity import (
-    BackStress,
-    ChabochePlasticity,
-    J2Plasticity,
-    NortonCreep,
-    PerzynaViscoplasticity,
-)
+from dmn_fem.laws._plasticity import BackStress, ChabochePlasticity, J2Plasticity
 from dmn_fem.laws._protocol import Code, Field, Law, Record, State, Status
 from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell, PronyTerm
+from dmn_fem.laws._viscoplasticity import NortonCreep, PerzynaViscoplasticity
 from dmn_fem.laws._void import VOID, void
 
 __all__ = [

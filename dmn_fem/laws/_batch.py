@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmn_fem.laws._formulas import lanes_address, numbers_of, point_address
+from dmn_fem.laws._formulas import lanes_address, point_address
 from dmn_fem.laws._law import PhaseLaw
 from dmn_fem.laws._protocol import Field, Record, State
+from dmn_fem.laws._tracing import numbers_of
 from dmn_fem.notation import Array, strain_size
 
 type Compiled = tuple[NDArray[Any], ...]

@@ -6,30 +6,21 @@ What is compiled does not depend on the numbers: the type of a formula names the
 how many numbers stand where, and a digest of the sources, so that Numba's cache finds it again.
 """
 
-import hashlib
-import inspect
-import sys
-from abc import ABC
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from functools import cache
+from collections.abc import Iterator
 from itertools import count
-from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, models, register_model
 
-from dmn_fem import _lanes
 from dmn_fem._laminate import MANDEL_ORDER, positions
 from dmn_fem._lanes import Numbers, Rows, everywhere, straight_line
-from dmn_fem.laws import arithmetic
 from dmn_fem.laws._functions import LAW_SIGNATURE, law_address
 from dmn_fem.laws._law import PhaseLaw
-from dmn_fem.notation import SQRT2, Array, strain_size
+from dmn_fem.laws._tracing import apply, code_key
+from dmn_fem.notation import SQRT2, strain_size
 
 _ROWS = types.Array(types.float64, 2, "C")
 _LAWS: dict[str, tuple[PhaseLaw, int]] = {}
@@ -49,142 +40,10 @@ class _Nothing(models.StructModel):
         super().__init__(manager, kind, [])
 
 
-def replace(value: Any, number: Callable[[float], Any]) -> Any:
-    """A copy of a parameter with each number in it replaced."""
-    if isinstance(value, bool | str | None):
-        return value
-    if isinstance(value, int | float | np.number):
-        return number(float(value))
-    if isinstance(value, Mapping):
-        return {name: replace(each, number) for name, each in value.items()}
-    if isinstance(value, Sequence | np.ndarray):
-        return [replace(each, number) for each in value]
-    if is_dataclass(value):
-        parts = {each.name: getattr(value, each.name) for each in fields(value)}
-        return _like(value, replace(parts, number))
-    raise TypeError(f"a parameter is {value!r}; formulas read numbers, sequences and dataclasses")
-
-
-def _like(value: Any, attributes: Mapping[str, Any]) -> Any:
-    """An object of the same class with these attributes, unchecked."""
-    copy = object.__new__(type(value))
-    for name, each in attributes.items():
-        object.__setattr__(copy, name, each)
-    return copy
-
-
-def numbers_of(law: PhaseLaw, dimension: int) -> Array:
-    """The parameters of a law in one row."""
-    numbers: list[float] = []
-    given = law.parameters(dimension)
-    if isinstance(given, np.ndarray):
-        return given
-    replace(given, lambda number: numbers.append(number))
-    return np.array(numbers)
-
-
-def apply(
-    law: PhaseLaw, dimension: int, numbers: Iterator[Any], strain: Sequence[Any], old: Any, dt: Any
-) -> tuple[list[Any], list[list[Any]], list[Any]]:
-    """Stress, rows of the tangent, and new internal variables in one row.
-
-    Args:
-        law: The law; which numbers its parameters have does not matter.
-        dimension: 2 or 3.
-        numbers: Its parameters, as in `numbers_of`.
-        strain: Mandel components.
-        old: Internal variables, by position.
-        dt: Time step.
-    """
-    copy = _like(law, replace(law.parameters(dimension), lambda _: next(numbers)))
-    own = law.fields(dimension)
-    past, place = SimpleNamespace(), 0
-    for field in own:
-        values = [old[place + i] for i in range(field.size)]
-        setattr(past, field.name, _nested(values, field.shape))
-        place += field.size
-    seeds = [arithmetic.Dual(each, {i: 1.0}) for i, each in enumerate(strain)]
-    duals, new = copy.formula(seeds, past, dt)
-    stress = [arithmetic.value_of(each) for each in duals]
-    tangent = [
-        [getattr(each, "slopes", {}).get(i, 0.0) for i in range(len(strain))] for each in duals
-    ]
-    after: list[Any] = []
-    for field in own:
-        values = [arithmetic.value_of(each) for each in _flat(new[field.name])]
-        if len(values) != field.size:
-            raise ValueError(
-                f"{type(law).__name__}: {field.name} has {len(values)} new values; "
-                f"its field has {field.size}"
-            )
-        after += values
-    return stress, tangent, after
-
-
-def _nested(values: list[Any], shape: tuple[int, ...]) -> Any:
-    if len(shape) < 2:
-        return values if shape else values[0]
-    part = len(values) // shape[0]
-    return [_nested(values[i * part : (i + 1) * part], shape[1:]) for i in range(shape[0])]
-
-
-def _flat(values: Any) -> list[Any]:
-    if isinstance(values, list | tuple):
-        return [each for value in values for each in _flat(value)]
-    return [values]
-
-
 def _symmetric(tangent: list[list[Any]], i: int, j: int) -> Any:
     """What networks keep of a tangent: its symmetric part."""
     one, other = tangent[i][j], tangent[j][i]
     return one if one is other else 0.5 * (one + other)
-
-
-def _key(law: PhaseLaw, dimension: int) -> str:
-    """What decides the machine code of a law."""
-    kind: type = type(law)
-    text = f"{_describe_class(kind)} {_describe(law.parameters(dimension))}"
-    text += f" {law.fields(dimension)} {_digest(_lanes)} {_digest(arithmetic)}"
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return f"{kind.__module__}.{kind.__qualname__} {dimension} {digest}"
-
-
-def _describe(value: Any) -> str:
-    """A parameter without its numbers."""
-    if isinstance(value, bool | str | None):
-        return repr(value)
-    if isinstance(value, Mapping):
-        return "{" + " ".join(f"{name}:{_describe(each)}" for name, each in value.items()) + "}"
-    if isinstance(value, Sequence | np.ndarray):
-        return "[" + " ".join(_describe(each) for each in value) + "]"
-    if is_dataclass(value):
-        parts = {each.name: getattr(value, each.name) for each in fields(value)}
-        kind: type = type(value)
-        return _describe_class(kind) + _describe(parts)
-    return "1"
-
-
-@cache
-def _describe_class(kind: type) -> str:
-    """The name of a class and digests of the modules that it comes from."""
-    own = [each for each in kind.__mro__ if each not in (object, ABC, PhaseLaw)]
-    return " ".join(
-        [kind.__qualname__, *(_digest(sys.modules.get(each.__module__)) for each in own)]
-    )
-
-
-@cache
-def _digest(module: ModuleType | None) -> str:
-    """Of the source of a module and of those that its functions are imported from."""
-    try:
-        functions = [each for each in vars(module).values() if isinstance(each, FunctionType)]
-        modules = {id(module): module} | {
-            id(each): each for each in (inspect.getmodule(function) for function in functions)
-        }
-        source = "".join(inspect.getsource(each) for each in modules.values() if each is not None)
-    except (OSError, TypeError):  # without a file, as at a prompt: compiled anew in every process
-        source = str(uuid4())
-    return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
 @intrinsic
@@ -312,7 +171,7 @@ def lanes_address(law: PhaseLaw, dimension: int) -> int:
 
 
 def _address(function: Any, signature: Any, law: PhaseLaw, dimension: int) -> int:
-    key = _key(law, dimension)
+    key = code_key(law, dimension)
     _LAWS[key] = law, dimension
     signature = signature.return_type(_Formula(key), *signature.args)
     function.compile(signature)

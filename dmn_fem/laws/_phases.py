@@ -23,13 +23,9 @@ from dmn_fem.laws._hardening import (
     VoceHardening,
 )
 from dmn_fem.laws._law import PhaseLaw
-from dmn_fem.laws._plasticity import (
-    ChabochePlasticity,
-    J2Plasticity,
-    NortonCreep,
-    PerzynaViscoplasticity,
-)
+from dmn_fem.laws._plasticity import ChabochePlasticity, J2Plasticity
 from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell
+from dmn_fem.laws._viscoplasticity import NortonCreep, PerzynaViscoplasticity
 from dmn_fem.laws._void import void
 
 LAWS: dict[str, type[PhaseLaw]] = {

@@ -1,6 +1,6 @@
-"""Von Mises plasticity: rate-independent with isotropic or kinematic hardening, viscoplastic."""
+"""Rate-independent von Mises plasticity with isotropic and kinematic hardening."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -13,22 +13,18 @@ from dmn_fem.laws._protocol import Field
 from dmn_fem.laws.arithmetic import (
     add,
     deviator,
-    minimum,
     norm,
-    power,
     root,
     trace,
-    value_of,
-    where,
 )
 from dmn_fem.notation import isotropic_stiffness, strain_size
 
-_ROOT_3_2 = 1.5**0.5
-_ELASTIC = 1e-12
+ROOT_3_2 = 1.5**0.5
+ELASTIC = 1e-12
 """Share of a trial stress by which it must pass the yield stress to flow."""
 
 
-class _Plastic(PhaseLaw):
+class VonMises(PhaseLaw):
     """What von Mises laws share: isotropic elasticity and what they remember."""
 
     bulk: Any
@@ -49,7 +45,7 @@ class _Plastic(PhaseLaw):
 
 
 @dataclass(frozen=True)
-class J2Plasticity(_Plastic):
+class J2Plasticity(VonMises):
     """Rate-independent von Mises plasticity with isotropic hardening, small strain.
 
     Radial return and consistent tangent of Simo and Hughes (1998), Computational Inelasticity,
@@ -75,28 +71,28 @@ class J2Plasticity(_Plastic):
     def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """Radial return: ‖s_trial‖ - 3 G Δp = σy(p + Δp), whose left side falls."""
         shear, before = self.shear, old.equivalent_plastic_strain
-        elastic, trial = _trial(self, strain, old)
-        equivalent = _ROOT_3_2 * norm(trial)
+        elastic, trial = trial_state(self, strain, old)
+        equivalent = ROOT_3_2 * norm(trial)
 
         def residual(increment: Any) -> Any:
             limit = self.hardening.strength(self.yield_stress, before + increment)
             return equivalent - 3.0 * shear * increment - limit
 
-        flows = residual(0.0) > _ELASTIC * equivalent
+        flows = residual(0.0) > ELASTIC * equivalent
         increment = root(residual, 0.0, equivalent / (3.0 * shear), flows)
-        return _radial_return(self, old, elastic, trial, increment, equivalent)
+        return radial_return(self, old, elastic, trial, increment, equivalent)
 
 
-def _trial(
-    law: _Plastic, strain: Sequence[Any], old: SimpleNamespace
+def trial_state(
+    law: VonMises, strain: Sequence[Any], old: SimpleNamespace
 ) -> tuple[list[Any], list[Any]]:
     """Elastic strain and deviator of the stress if nothing flowed."""
     elastic = [e - p for e, p in zip(strain, old.plastic_strain, strict=True)]
     return elastic, [2.0 * law.shear * each for each in deviator(elastic)]
 
 
-def _radial_return(
-    law: _Plastic,
+def radial_return(
+    law: VonMises,
     old: SimpleNamespace,
     elastic: list[Any],
     trial: list[Any],
@@ -132,7 +128,7 @@ class BackStress:
 
 
 @dataclass(frozen=True)
-class ChabochePlasticity(_Plastic):
+class ChabochePlasticity(VonMises):
     """Von Mises plasticity with kinematic hardening of several parts, and isotropic hardening.
 
     Prager's law is one part without recall, that of Armstrong and Frederick (1966) one with it;
@@ -174,7 +170,7 @@ class ChabochePlasticity(_Plastic):
     def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """Return to a yield surface that moves."""
         shear, before = self.shear, old.equivalent_plastic_strain
-        elastic, trial = _trial(self, strain, old)
+        elastic, trial = trial_state(self, strain, old)
 
         def relative(increment: Any) -> tuple[list[Any], list[Any], Any]:
             """Weights w, trial stress from the weighted centre, and 3 G + Σ w C."""
@@ -188,15 +184,15 @@ class ChabochePlasticity(_Plastic):
         def residual(increment: Any) -> Any:
             _, shifted, stiff = relative(increment)
             limit = self.hardening.strength(self.yield_stress, before + increment)
-            return _ROOT_3_2 * norm(shifted) - stiff * increment - limit
+            return ROOT_3_2 * norm(shifted) - stiff * increment - limit
 
-        flows = residual(0.0) > _ELASTIC * self.yield_stress
+        flows = residual(0.0) > ELASTIC * self.yield_stress
         far = norm(trial)
         for centre in old.back_stress:
             far = far + norm(centre)
-        increment = root(residual, 0.0, far * (_ROOT_3_2 / 3.0 / shear), flows)
+        increment = root(residual, 0.0, far * (ROOT_3_2 / 3.0 / shear), flows)
         weights, shifted, _ = relative(increment)
-        amount = _ROOT_3_2 * increment / norm(shifted)
+        amount = ROOT_3_2 * increment / norm(shifted)
         flow = [amount * each for each in shifted]
         stress = [s - 2.0 * shear * each for s, each in zip(trial, flow, strict=True)]
         centres = [
@@ -212,109 +208,3 @@ class ChabochePlasticity(_Plastic):
             "back_stress": centres,
         }
         return add(stress, self.bulk * trace(elastic)), new
-
-
-def _creep(
-    law: _Plastic,
-    strain: Sequence[Any],
-    old: SimpleNamespace,
-    strength: Callable[[Any], Any],
-    drag: Any,
-    exponent: Any,
-    share: Any,
-) -> Answer:
-    """Radial return with Δp = share · y ** exponent at an overstress of y · drag.
-
-    In y the balance falls and is concave, so that Newton's method from above stays there; both
-    terms alone bound y, and from the lower of the bounds a few steps suffice.
-    """
-    before, stiff = old.equivalent_plastic_strain, 3.0 * law.shear * share
-    elastic, trial = _trial(law, strain, old)
-    equivalent = _ROOT_3_2 * norm(trial)
-    over = equivalent - strength(before)
-    flows = (over > _ELASTIC * equivalent) & (share > 0.0)
-
-    def excess(level: Any) -> Any:
-        grown = power(level, exponent)
-        return drag * level + stiff * grown + strength(before + share * grown) - equivalent
-
-    free = where(flows, value_of(over), 0.0)
-    bound = power(free / where(flows, stiff, 1.0), 1.0 / exponent)
-    level = root(excess, minimum(free / drag, bound), 0.0, flows)
-    increment = where(flows, share * power(level, exponent), 0.0)
-    return _radial_return(law, old, elastic, trial, increment, equivalent)
-
-
-@dataclass(frozen=True)
-class PerzynaViscoplasticity(_Plastic):
-    """Von Mises viscoplasticity: ṗ = <(σeq - σy(p)) / drag> ** exponent / time, implicit Euler.
-
-    Perzyna (1966, Adv. Appl. Mech. 9). Without a time step the response is elastic.
-
-    Attributes:
-        young_modulus: E > 0, stress.
-        poisson_ratio: -1 < ν < 0.5.
-        yield_stress: Initial yield stress > 0.
-        drag: Stress > 0.
-        exponent: >= 1.
-        time: > 0; at an overstress of `drag` the plastic strain grows by one in it.
-        hardening: Perfect plasticity by default.
-    """
-
-    young_modulus: float
-    poisson_ratio: float
-    yield_stress: float
-    drag: float
-    exponent: float
-    time: float
-    hardening: Hardening = PERFECT
-
-    def __post_init__(self) -> None:
-        isotropic_stiffness(self.young_modulus, self.poisson_ratio)
-        check_positive(yield_stress=self.yield_stress, drag=self.drag, time=self.time)
-        check_table(self.yield_stress, self.hardening)
-        _check_exponent(self.exponent)
-
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
-        """Radial return with overstress."""
-
-        def strength(p: Any) -> Any:
-            return self.hardening.strength(self.yield_stress, p)
-
-        return _creep(self, strain, old, strength, self.drag, self.exponent, dt / self.time)
-
-
-@dataclass(frozen=True)
-class NortonCreep(_Plastic):
-    """Secondary creep without a yield stress: ṗ = (σeq / stress) ** exponent / time.
-
-    Norton (1929), Odqvist's form for many axes; implicit Euler. Without a time step the response is
-    elastic.
-
-    Attributes:
-        young_modulus: E > 0, stress.
-        poisson_ratio: -1 < ν < 0.5.
-        stress: Reference stress > 0.
-        exponent: >= 1; one is Maxwell's fluid of shear viscosity stress * time / 3.
-        time: > 0; at the reference stress the creep strain grows by one in it.
-    """
-
-    young_modulus: float
-    poisson_ratio: float
-    stress: float
-    exponent: float
-    time: float
-
-    def __post_init__(self) -> None:
-        isotropic_stiffness(self.young_modulus, self.poisson_ratio)
-        check_positive(stress=self.stress, time=self.time)
-        _check_exponent(self.exponent)
-
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
-        """Radial return to creep."""
-        return _creep(self, strain, old, lambda _: 0.0, self.stress, self.exponent, dt / self.time)
-
-
-def _check_exponent(exponent: float) -> None:
-    if not 1 <= exponent <= 100:
-        raise ValueError(f"exponent is {exponent}; it must lie between 1 and 100")

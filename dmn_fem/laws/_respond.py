@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dmn_fem._laminate import MANDEL_ORDER
-from dmn_fem.laws._formulas import apply, lanes_address, numbers_of, point_address
+from dmn_fem.laws._formulas import lanes_address, point_address
 from dmn_fem.laws._kernels import one_by_one, side_by_side
 from dmn_fem.laws._law import PhaseLaw
+from dmn_fem.laws._tracing import apply, numbers_of
 from dmn_fem.notation import SQRT2, Array
 
 

@@ -7,7 +7,7 @@ import pytest
 from law_examples import LAWS
 
 from dmn_fem.laws import Field, LinearElastic, PhaseLaw, check, law_function
-from dmn_fem.laws._formulas import numbers_of
+from dmn_fem.laws._tracing import numbers_of
 
 
 @pytest.mark.parametrize("dimension", [2, 3])

@@ -12,9 +12,10 @@ from numba import njit
 
 from dmn_fem._lanes import LANES
 from dmn_fem.laws import Field, LinearElastic, PhaseLaw, law_function
-from dmn_fem.laws._formulas import _key, lanes_address, numbers_of, point_address
+from dmn_fem.laws._formulas import lanes_address, point_address
 from dmn_fem.laws._functions import call_law
 from dmn_fem.laws._respond import respond_many
+from dmn_fem.laws._tracing import code_key, numbers_of
 from dmn_fem.network import Network
 from dmn_fem.online import NetworkLaw, material_law
 
@@ -186,5 +187,5 @@ def test_machine_code_depends_on_the_source(tmp_path, monkeypatch):
             sys.modules.pop(name, None)
         linecache.clearcache()
         importlib.invalidate_caches()
-        keys.append(_key(importlib.import_module("law_with_helper").Spring(1.0), 2))
+        keys.append(code_key(importlib.import_module("law_with_helper").Spring(1.0), 2))
     assert keys[0] != keys[1]
