@@ -232,6 +232,7 @@ def _together(
         targets,
         plan.values,
         settings,
+        smoothness=plan.network.smoothness,
         inelastic=answers,
         checkpoint=checkpoint,
         progress=report,

@@ -24,6 +24,7 @@ class Training(BaseModel):
         iterations: Of L-BFGS from each of them.
         transfer_iterations: Of every further network.
         joint_iterations: Of all networks together in the end, see `fit_family`; none if 0.
+        smoothness: Of the family, there; more of it where few networks span many descriptors.
         inelastic_iterations: Of all networks together on inelastic answers as well, behind that.
     """
 
@@ -35,6 +36,7 @@ class Training(BaseModel):
     iterations: Count
     transfer_iterations: Count
     joint_iterations: Annotated[int, Field(ge=0)]
+    smoothness: Annotated[float, Field(ge=0)] = 1e-4
     inelastic_iterations: Count | None = None
 
 
