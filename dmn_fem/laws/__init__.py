@@ -1,6 +1,6 @@
 """Phase laws, how a user writes one, and the interface that every law fulfils."""
 
-from dmn_fem.laws._check import LawReport, check, check_tangent, initial_stiffness
+from dmn_fem.laws._check import LawReport, check, initial_stiffness
 from dmn_fem.laws._damage import ScalarDamage
 from dmn_fem.laws._drucker_prager import DruckerPrager
 from dmn_fem.laws._elasticity import (
@@ -52,7 +52,6 @@ __all__ = [
     "TransverselyIsotropicElastic",
     "VoceHardening",
     "check",
-    "check_tangent",
     "initial_stiffness",
     "law_function",
     "parse_phases",

@@ -10,6 +10,7 @@ from dmn_fem.laws._respond import respond, respond_compiled, respond_many
 from dmn_fem.notation import Array, mandel_rotation, rotation_from_quaternion, strain_size
 
 _POINTS, _CYCLE = 8, 40
+_STEPS = 20  # of the walk along which the tangent is checked
 
 
 _LIMITS = (
@@ -102,7 +103,7 @@ def check(
         old = new
     return LawReport(
         type(law).__name__,
-        check_tangent(law, dimension, strain, dt=dt, seed=seed),
+        _tangent_difference(law, dimension, strain, dt, rng),
         _smallest_work(law, dimension, strain, dt, rng),
         float(np.max(asymmetry)) if law.symmetric else None,
         float(np.max(objectivity)) if law.isotropic else None,
@@ -156,33 +157,15 @@ def initial_stiffness(law: PhaseLaw, dimension: int) -> Array:
 
 
 @np.errstate(invalid="ignore")
-def check_tangent(
-    law: PhaseLaw,
-    dimension: int = 3,
-    strain: float = 0.01,
-    steps: int = 20,
-    dt: float = 1.0,
-    seed: int = 0,
+def _tangent_difference(
+    law: PhaseLaw, dimension: int, strain: float, dt: float, rng: np.random.Generator
 ) -> float:
-    """Largest relative difference between a law's tangent and central differences of its stress.
-
-    The law is driven along a random walk of strains, so that loading, unloading and reloading all
-    occur. A consistent tangent gives 1e-6 or less; a kink exactly at a visited strain gives more.
-
-    Args:
-        law: The law.
-        dimension: 2 or 3.
-        strain: Size of the random steps.
-        steps: Number of steps.
-        dt: Time step.
-        seed: Of the walk.
-    """
-    rng = np.random.default_rng(seed)
+    """Of the tangent and central differences of the stress along a random walk of strains."""
     size = strain_size(dimension)
     old = np.zeros((1, _width(law, dimension)))
     current, differences = np.zeros(size), [0.0]
     moves = 1e-6 * strain * np.concatenate([np.eye(size), -np.eye(size)])
-    for _ in range(steps):
+    for _ in range(_STEPS):
         current = current + strain * rng.normal(size=size)
         _, (tangent,), new = respond_many(law, current[None], old, dt)
         moved, _, _ = respond_many(law, current + moves, np.repeat(old, len(moves), axis=0), dt)

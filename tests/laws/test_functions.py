@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from dmn_fem.laws import Code, Field, LinearElastic, PhaseLaw, check_tangent, law_function
+from dmn_fem.laws import Code, Field, LinearElastic, PhaseLaw, check, law_function
 from dmn_fem.network import Network
 from dmn_fem.notation import isotropic_stiffness
 from dmn_fem.online import NetworkLaw, material_law
@@ -57,7 +57,7 @@ class Raises(PhaseLaw):
 
 def test_a_users_law_in_a_network_with_its_history_and_rate():
     law = KelvinVoigt(3.0, 0.5)
-    assert check_tangent(law, 3, dt=0.1) < 1e-7
+    assert check(law, dt=0.1).tangent < 1e-7
     rng = np.random.default_rng(0)
     network = Network.random(3, ("a", "b"), (0.5, 0.5), 8, rng)
     composite = NetworkLaw(network, {"a": law, "b": law})

@@ -8,7 +8,7 @@ from dmn_fem.laws import (
     OrthotropicElastic,
     TabulatedHardening,
     VoceHardening,
-    check_tangent,
+    check,
     initial_stiffness,
 )
 from dmn_fem.laws._check import respond
@@ -30,13 +30,13 @@ def j2(hardening):
 @pytest.mark.parametrize("hardening", HARDENINGS, ids=lambda h: type(h).__name__)
 @pytest.mark.parametrize("strain", [0.0005, 0.01])
 def test_tangent_of_plasticity(hardening, dimension, strain):
-    assert check_tangent(j2(hardening), dimension, strain) < 1e-6
+    assert check(j2(hardening), dimension, strain).tangent < 1e-6
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_elasticity_is_linear(dimension):
     orthotropic = OrthotropicElastic((9.0, 5.0, 3.0), (0.2, 0.3, 0.1), (1.0, 2.0, 4.0))
-    assert check_tangent(orthotropic, dimension) < 1e-8
+    assert check(orthotropic, dimension).tangent < 1e-8
     np.testing.assert_allclose(
         initial_stiffness(LinearElastic(3.0, 0.2), dimension),
         isotropic_stiffness(3.0, 0.2, dimension),
