@@ -74,10 +74,6 @@ class DescriptorSpace:
         self.simplices = np.zeros((0, dimension + 1), dtype=np.int64)
         if count == 1:
             return
-        _, first = np.unique(points, axis=0, return_index=True)
-        if first.size < count:
-            double = int(np.setdiff1d(np.arange(count), first)[0])
-            raise DatabaseError(f"two networks stand at {self._named(points[double])}")
         if count <= dimension:
             raise DatabaseError(
                 f"{count} networks over {dimension} descriptors; it takes one, or at least "
@@ -86,6 +82,10 @@ class DescriptorSpace:
         self._low, self._width = points.min(axis=0), np.ptp(points, axis=0)
         self._width[self._width == 0] = 1.0
         self._scaled = (points - self._low) / self._width
+        distance = np.abs(self._scaled[:, None] - self._scaled).max(axis=-1)
+        double = np.argwhere(np.triu(distance <= ROUND_OFF, 1))
+        if double.size:
+            raise DatabaseError(f"two networks stand at {self._named(points[double[0, 0]])}")
         rank = np.linalg.matrix_rank(self._scaled - self._scaled[0], tol=ROUND_OFF)
         if rank < dimension:
             raise DatabaseError(
@@ -126,7 +126,8 @@ class DescriptorSpace:
             DatabaseError: Outside the hull by more than round-off, unless `extrapolate`; if the
                 point is not finite.
         """
-        if len(self.points) == 1 and np.array_equal(point, self.points[0]):
+        near = np.allclose(point, self.points[0], rtol=ROUND_OFF, atol=ROUND_OFF)
+        if len(self.points) == 1 and near:
             return Mixture(np.zeros(1, dtype=np.int64), np.ones(1), np.zeros(point.size), 0.0)
         if len(self.points) == 1 or not np.isfinite(point).all():
             raise DatabaseError(self.outside(point))

@@ -128,6 +128,21 @@ def test_descriptors_are_scaled_to_their_ranges() -> None:
         )
 
 
+def test_a_single_network_answers_where_it_stands_but_for_round_off() -> None:
+    space = space_of(np.array([[0.3 - 1e-16]]))
+    found = space.mixture(np.array([0.3]))
+    assert found.members.tolist() == [0]
+    assert found.weights.tolist() == [1.0]
+    for value in (0.3 + 1e-6, np.nan):
+        with pytest.raises(DatabaseError, match=r"holds 0\.3"):
+            space.mixture(np.array([value]))
+
+
+def test_networks_apart_by_round_off_stand_at_one_point() -> None:
+    with pytest.raises(DatabaseError, match="two networks stand at volume_fraction is 0"):
+        space_of(np.array([[0.1], [np.nextafter(0.3, 0)], [0.3]]))
+
+
 def test_round_off_at_the_hull_is_forgiven_and_no_more() -> None:
     space = space_of(SETS["orientations"])
     edge = np.array([0.7, 0.3, 0.12])  # a3 = 0
@@ -204,5 +219,5 @@ def test_points_that_span_no_space(points: list[list[float]], message: str | Non
 def test_networks_too_close_together() -> None:
     points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.5, 0.5], [0.5, 0.5]])
     points[-1] += 1e-15
-    with pytest.raises(DatabaseError, match="too close"):
+    with pytest.raises(DatabaseError, match="two networks stand at"):
         space_of(points)
