@@ -9,7 +9,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from dmn_fem.cli._console import console
+from dmn_fem.cli._console import console, matrix_table
 from dmn_fem.database import Database, DatabaseError
 from dmn_fem.laws import PhaseLaw, initial_stiffness, read_phases
 from dmn_fem.network import Network
@@ -42,7 +42,7 @@ def info(file: DatabaseFile, as_json: AsJson = False) -> None:
     Example: `dmn-fem database info discs_2d`
     """
     database = Database.load(file)
-    errors, budgets = (_listed(database, name) for name in ("errors", "error_budgets"))
+    errors, budgets = (listed(database, name) for name in ("errors", "error_budgets"))
     if as_json:
         summary = {
             "dimension": database.dimension,
@@ -68,11 +68,14 @@ def info(file: DatabaseFile, as_json: AsJson = False) -> None:
     )
     names = [each.name for each in database.descriptors]
     rows = [[f"{value:g}" for value in values] for values in database.values]
-    table = Table(*names, "phase fractions", "leaves alive")
-    for row, network in zip(rows, database.networks, strict=True):
+    table = Table("network", *names, "phase fractions", "leaves alive")
+    for number, (row, network) in enumerate(zip(rows, database.networks, strict=True), start=1):
         fractions = ", ".join(f"{fraction:.4f}" for fraction in network.phase_fraction)
-        table.add_row(*row, fractions, str(np.count_nonzero(network.leaf_weights)))
+        alive = str(np.count_nonzero(network.leaf_weights))
+        table.add_row(str(number), *row, fractions, alive)
     console.print(table)
+    if len(names) > 1:  # no room for all descriptors beside errors
+        names, rows = ["network"], [[str(number + 1)] for number in range(len(rows))]
     if any(errors):
         table = Table(*names, title="errors in %, mean / 95 % / maximum")
         for heading in ("stiffness", "compliance", "stiffness, left out"):
@@ -123,7 +126,8 @@ def stiffness(
         }
         print(json.dumps(answer))
     else:
-        _show_matrix(matrix, dimension)
+        names = COMPONENTS[dimension]
+        console.print(matrix_table("", names, names, matrix))
         console.print(error_line(error))
 
 
@@ -204,7 +208,7 @@ def read_laws(path: Path, owner: str, names: Sequence[str]) -> dict[str, PhaseLa
     return {name: laws[name] for name in names}
 
 
-def _listed(database: Database, name: str) -> list[Any]:
+def listed(database: Database, name: str) -> list[Any]:
     """What the provenance says of every network, None where it says nothing."""
     entries = database.provenance.get(name)
     unknown = [None] * len(database.networks)
@@ -214,12 +218,3 @@ def _listed(database: Database, name: str) -> list[Any]:
 def _percent(errors: Mapping[str, float] | None) -> str:
     """Mean, 95 % and maximum, or those of them that there are."""
     return " / ".join(f"{100 * value:.2g}" for value in errors.values()) if errors else "-"
-
-
-def _show_matrix(matrix: Array, dimension: int) -> None:
-    """Print a Mandel matrix as a table."""
-    names = COMPONENTS[dimension]
-    table = Table("", *names)
-    for name, row in zip(names, matrix, strict=True):
-        table.add_row(name, *(f"{value:.6g}" for value in row))
-    console.print(table)

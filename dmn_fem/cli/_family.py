@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from dmn_fem.cli._console import console
+from dmn_fem.cli._database import listed
 from dmn_fem.database import Database, Descriptor
 
 if TYPE_CHECKING:
@@ -40,15 +41,18 @@ def save_family(
             }
             for value, fitted, data in zip(values, fits, sets, strict=True)
         ],
+        "inelastic_errors": [
+            None if each.inelastic is None else {"training": asdict(each.inelastic)}
+            for each in fits
+        ],
         "learning_curves": [each.learning_curve for each in fits],
         "error_budgets": budgets,
         "samples": [each.recipe for each in sets],
     }
     provenance: dict[str, Any] = {} if base is None else dict(base.provenance)
-    unknown = [None] * (len(networks) - len(fits))
     for name, entries in own.items():
-        listed = [*provenance.get(name, unknown), *entries]
-        provenance[name] = [listed[k] for k in order]
+        entries = entries if base is None else [*listed(base, name), *entries]
+        provenance[name] = [entries[k] for k in order]
     Database(networks, descriptors, points, provenance).save(output)
     names = [
         ", ".join(f"{each.name} {number:g}" for each, number in zip(descriptors, row, strict=True))
@@ -82,6 +86,9 @@ def _show_errors(
                     *(f"{100 * value:.3f}" for value in errors.values()),
                 )
                 name = ""
+        if fitted.inelastic is not None:
+            found = asdict(fitted.inelastic).values()
+            table.add_row("", "training, inelastic", *(f"{100 * value:.3f}" for value in found))
         for part, spread in _budget_rows(budget):
             table.add_row(
                 "", part, f"{100 * spread['mean']:.3f}", "", f"{100 * spread['maximum']:.3f}"

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from dmn_fem.cli._console import console
+from dmn_fem.cli._console import console, matrix_table
 from dmn_fem.homogenization import (
     Moduli,
     effective_conductivity,
@@ -201,11 +201,8 @@ def _show(answer: dict[str, Any], estimates: dict[str, Estimates]) -> None:
     for title, names in tables:
         if title not in answer:
             continue
-        rows = np.atleast_2d(answer[title])
-        table = Table("", *names, title=title, title_justify="left")
-        for name, row in zip(names if len(rows) > 1 else [""], rows, strict=True):
-            table.add_row(name, *(f"{value:.6g}" for value in row))
-        console.print(table)
+        matrix = np.atleast_2d(answer[title])
+        console.print(matrix_table(title, names if len(matrix) > 1 else [""], names, matrix))
     table = Table("", *(name.replace("_", " ") for name in estimates))
     for key, title in _TITLES.items():
         if any(key in each for each in estimates.values()):

@@ -14,17 +14,28 @@ from dmn_fem.cli._database import At, asked
 from dmn_fem.cli._family import save_family
 from dmn_fem.database import Database, Descriptor
 from dmn_fem.network import Network
+from dmn_fem.notation import Array
 
 if TYPE_CHECKING:
     from dmn_fem.homogenization import TrainingSet
-    from dmn_fem.training import Frozen, Samples, Settings
+    from dmn_fem.training import Frozen, InelasticSamples, Samples, Settings
     from dmn_fem.training import Progress as Training
+
+_ROUNDED = 0.02  # how much volume fractions of one cell on two grids may differ
 
 SampleFile = Annotated[Path, typer.Argument(metavar="H5", help="A training set.")]
 OutputDatabase = Annotated[Path, typer.Option("--output", metavar="FILE", help="The database.")]
 HeldOut = Annotated[int, typer.Option(help="Samples that are not trained on.")]
 Iterations = Annotated[int, typer.Option(help="Iterations of L-BFGS, at most.")]
 Optimizer = Annotated[str, typer.Option(help="lbfgs, adam or adam+lbfgs, one after the other.")]
+Inelastic = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--inelastic",
+        metavar="H5",
+        help="Inelastic training set of the same cell, fitted as well; for transfer once a target.",
+    ),
+]
 Patience = Annotated[
     int | None,
     typer.Option(
@@ -37,7 +48,7 @@ Patience = Annotated[
 def train(
     samples: SampleFile,
     output: OutputDatabase,
-    leaves: Annotated[int, typer.Option(help="Leaves of the network.")] = 64,
+    leaves: Annotated[int, typer.Option(min=2, help="Leaves of the network.")] = 64,
     descriptor: Annotated[
         list[str] | None,
         typer.Option(
@@ -45,8 +56,8 @@ def train(
             help="What the database is over; volume_fraction if not given. May be given again.",
         ),
     ] = None,
-    starts: Annotated[int, typer.Option(help="Random starts; the best one is kept.")] = 3,
-    seed: Annotated[int, typer.Option(help="Of the first start, the others follow.")] = 0,
+    starts: Annotated[int, typer.Option(min=1, help="Random starts; the best one is kept.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first start, the others follow.")] = 0,
     held_out: HeldOut = 50,
     iterations: Iterations = 1000,
     optimizer: Optimizer = "lbfgs",
@@ -55,11 +66,13 @@ def train(
         float | None,
         typer.Option(
             metavar="SHARE",
+            min=0.0,
             help="Drop the least leaves, as long as the training error rises by no more than this "
             "share of itself.",
         ),
     ] = None,
-    processes: Annotated[int, typer.Option(help="Starts that run at once.")] = 1,
+    inelastic: Inelastic = None,
+    processes: Annotated[int, typer.Option(min=1, help="Starts that run at once.")] = 1,
 ) -> None:
     """Fit a network to samples, from several random starts.
 
@@ -70,10 +83,12 @@ def train(
     from dmn_fem.training import evaluate, fit_best
     from dmn_fem.training import prune as prune_leaves
 
+    _check_output(output)
     data, (training, checking) = _read_samples(samples, held_out)
     names = descriptor or ["volume_fraction"]
     values = _values(samples, data, names)
     settings = _settings(iterations, optimizer, patience, [])
+    answers = _read_inelastic(inelastic, [(samples, data)])
     first = [
         Network.random(
             data.dimension,
@@ -90,6 +105,7 @@ def train(
             training,
             checking,
             settings,
+            inelastic=answers[0],
             directory=_checkpoints(output),
             processes=processes,
             progress=report,
@@ -106,6 +122,7 @@ def train(
             network=network,
             training=evaluate(network, training),
             held_out=evaluate(network, checking),
+            inelastic=None if answers[0] is None else answers[0].errors(network),
         )
         (before, error), (after, pruned_error) = table[0], table[-1]
         console.print(
@@ -137,6 +154,7 @@ def transfer(
     iterations: Iterations = 1000,
     optimizer: Optimizer = "lbfgs",
     patience: Patience = None,
+    inelastic: Inelastic = None,
 ) -> None:
     """Carry a network over to further microstructures: a family.
 
@@ -152,6 +170,7 @@ def transfer(
     """
     from dmn_fem.training import transfer_chain
 
+    _check_output(output)
     family = Database.load(base)
     start = family.at(extrapolate=False, **asked(at)) if at else family.networks[-1]
     settings = _settings(iterations, optimizer, patience, freeze or [])
@@ -165,15 +184,21 @@ def transfer(
                 f"{', '.join(family.phases)}"
             )
     values = [_values(path, data, names) for path, (data, _) in zip(samples, read, strict=True)]
-    held = [tuple(row) for row in [*family.values.tolist(), *values]]
-    if len(set(held)) < len(held):
-        raise ValueError(f"{base} and the samples hold the same {', '.join(names)} twice: {held}")
+    answers = _read_inelastic(
+        inelastic, [(path, data) for path, (data, _) in zip(samples, read, strict=True)]
+    )
+    held = [tuple(f"{value:.9g}" for value in row) for row in [*family.values.tolist(), *values]]
+    if twice := [point for point in held if held.count(point) > 1]:
+        raise ValueError(
+            f"{base} and the samples hold the same {', '.join(names)} twice: {', '.join(twice[0])}"
+        )
     with _training_bars([path.name for path in samples]) as report:
         fits = transfer_chain(
             start,
             [target for _, target in read],
             settings,
             order="star" if star else "chain",
+            inelastic=answers,
             directory=_checkpoints(output),
             progress=report,
         )
@@ -243,26 +268,78 @@ def _read_samples(path: Path, held_out: int) -> tuple["TrainingSet", tuple["Samp
         raise ValueError(f"{path}: {error}") from None
 
 
+def _read_inelastic(
+    paths: Sequence[Path] | None, sets: Sequence[tuple[Path, "TrainingSet"]]
+) -> list["InelasticSamples | None"]:
+    """Inelastic answers beside elastic training sets, none of them if no file is named.
+
+    Raises:
+        ValueError: If there are not as many files, or one is of another microstructure.
+    """
+    from dmn_fem.homogenization import InelasticSet
+    from dmn_fem.training import InelasticSamples
+
+    if not paths:
+        return [None] * len(sets)
+    if len(paths) != len(sets):
+        raise ValueError(f"--inelastic is given {len(paths)} times for {len(sets)} training sets")
+    answers: list[InelasticSamples | None] = []
+    for path, (other, data) in zip(paths, sets, strict=True):
+        found = InelasticSet.load(path)
+        fractions = found.image.volume_fractions
+        # The grid may be another one, and voxels round.
+        if (
+            found.image.names != data.phases
+            or np.abs(fractions - data.volume_fractions).max() > _ROUNDED
+        ):
+            raise ValueError(
+                f"{path} is of {_named(found.image.names, fractions)}; "
+                f"{other} of {_named(data.phases, data.volume_fractions)}"
+            )
+        answers.append(InelasticSamples.of(found))
+    return answers
+
+
+def _named(phases: Sequence[str], fractions: Array) -> str:
+    """Phases and their volume fractions in words."""
+    return ", ".join(f"{name} {part:.4g}" for name, part in zip(phases, fractions, strict=True))
+
+
+def _check_output(output: Path) -> None:
+    """Refuse what no database could be written to, before the work.
+
+    Raises:
+        ValueError: If the suffix is another one, or there is no such folder.
+    """
+    if output.suffix != ".safetensors":
+        raise ValueError(f"--output {output}: a database is a file *.safetensors")
+    if not output.parent.is_dir():
+        raise ValueError(f"--output {output}: there is no folder {output.parent}")
+    if output.is_dir():
+        raise ValueError(f"--output {output}: is a folder, not a file")
+
+
 def _checkpoints(output: Path) -> Path:
     """The folder of checkpoints that belongs to an output."""
-    directory = output.with_name(f"{output.name}.checkpoints")
-    directory.mkdir(exist_ok=True)
-    return directory
+    return output.with_name(f"{output.name}.checkpoints")
 
 
 @contextmanager
 def _training_bars(names: list[str]) -> Iterator[Callable[["Training"], None]]:
     """A bar for every network in training; gives what the training reports to."""
-    with progress_bar() as bar:
-        tasks = [bar.add_task(name, total=None, note="") for name in names]
+    bar = progress_bar()
+    tasks = [bar.add_task(name, total=None, note="") for name in names]
 
-        def report(progress: "Training") -> None:
-            note = (
-                f"error {100 * progress.training_error:.3f} %, "
-                f"held out {100 * progress.held_out_error:.3f} %, {progress.seconds:.1f} s"
-            )
-            bar.update(
-                tasks[progress.start], completed=progress.step, total=progress.steps, note=note
-            )
+    def report(progress: "Training") -> None:
+        note = (
+            f"error {100 * progress.training_error:.3f} %, "
+            f"held out {100 * progress.held_out_error:.3f} %, {progress.seconds:.1f} s"
+        )
+        bar.start()  # not before: a call that is refused says one line
+        bar.update(tasks[progress.start], completed=progress.step, total=progress.steps, note=note)
 
+    try:
         yield report
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -58,7 +58,8 @@ def _recipe(database: Database) -> Iterator[str]:
 
 def _making(database: Database) -> Iterator[str]:
     yield html.heading("How it was made")
-    shown = ("recipe", "errors", "error_budgets", "learning_curves", "samples_sha256")
+    shown = {"recipe", "learning_curves", "samples_sha256"}
+    shown |= {"errors", "inelastic_errors", "error_budgets"}
     rest = {name: each for name, each in database.provenance.items() if name not in shown}
     yield html.tree_of_values(rest) if rest else html.not_recorded("Versions and seeds")
     hashes = database.provenance.get("samples_sha256")
@@ -87,11 +88,14 @@ def _errors(database: Database) -> Iterator[str]:
         yield html.not_recorded("The error budget of the data")
     if not any(errors) and not any(budgets):
         return
+    inelastic = _per_network(database, "inelastic_errors")
+    sets = [name for name in ("training", "held_out") if any(name in each for each in inelastic)]
     yield html.paragraph(
         "Relative errors of the homogenised stiffness in %: mean / 95 % / maximum over samples of "
         "phase stiffnesses. Left out: the network that the others give in its place, against its "
         "samples. Beside them what the samples themselves are uncertain by, mean / maximum: the "
         "grid, one realisation of the microstructure (standard deviation), the solver's tolerance."
+        + (" Inelastic: the deviatoric stress along paths, its largest error." if sets else "")
     )
     kinds = list(itertools.product(("training", "held_out"), ("stiffness", "compliance")))
     header = [
@@ -101,19 +105,21 @@ def _errors(database: Database) -> Iterator[str]:
         "data: grid",
         "data: realisation",
         "data: tolerance",
+        *(f"{name.replace('_', ' ')}, inelastic" for name in sets),
     ]
     yield html.table(
         header,
         [
             [
-                name,
+                label,
                 *(_percent(part(each, kind, norm)) for kind, norm in kinds),
                 _percent(each.get("leave_one_out")),
                 _percent(part(budget, "discretisation", "error")),
                 _percent(part(budget, "realisations", "standard_deviation")),
                 _percent(budget.get("tolerance")),
+                *(_percent(paths.get(name)) for name in sets),
             ]
-            for name, each, budget in zip(names, errors, budgets, strict=True)
+            for label, each, budget, paths in zip(names, errors, budgets, inelastic, strict=True)
         ],
     )
     caption = "Mean errors in stiffness; whiskers reach to the maximum."

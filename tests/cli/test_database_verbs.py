@@ -92,6 +92,20 @@ def test_an_extrapolation_has_no_estimate(folder, call):
     assert "not available" in call(f"{STIFFNESS} {at}")[1]
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e9])
+def test_no_digit_of_a_stiffness_is_cut_off(folder, call, unit):
+    text = (folder / "phases.toml").read_text()
+    for number in ("100.0", "500.0", "0.1", "5.0"):
+        text = text.replace(f"= {number}\n", f"= {float(number) * unit}\n")
+    (folder / "phases.toml").write_text(text)
+    _, out, _ = call(f"{STIFFNESS} --at volume_fraction=0.2 --at orientation=0.7,0.2,0.1")
+    assert ("in 1e+09" in out) == (unit > 1)
+    rows = [line.split("│")[2:-1] for line in out.splitlines() if line.startswith("│")]
+    stiffness = asked_stiffness(folder, volume_fraction=0.2, orientation=[0.7, 0.2, 0.1])
+    shown = unit * np.array([[float(entry) for entry in row] for row in rows])
+    assert np.abs(shown - stiffness).max() <= 1e-5 * np.abs(stiffness).max()
+
+
 def test_info_shows_the_errors_of_every_network(folder, call):
     answer = json.loads(call("database info db.safetensors --json")[1])
     first, second = answer["networks"][:2]

@@ -1,12 +1,21 @@
 """The verbs train and transfer, on training sets that a network answers."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from dmn_fem.database import Database, Descriptor
-from dmn_fem.homogenization import TrainingSet, draw_phase_stiffness
+from dmn_fem.homogenization import (
+    InelasticSet,
+    TrainingSet,
+    draw_phase_stiffness,
+    sample_inelastic,
+)
+from dmn_fem.laws import read_phases
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.network import Network
+from dmn_fem.training import InelasticSamples
 
 TRAIN = "train samples_2.h5 --leaves 6 --starts 2 --held-out 5 --iterations 20"
 
@@ -86,16 +95,25 @@ def test_frozen_parts_and_stars(folder, call):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f"{TRAIN} --descriptor aspect_ratio --output new", "it has volume_fraction"),
-        (f"{TRAIN} --optimizer sgd --output new", "lbfgs, adam or adam+lbfgs"),
-        (f"{TRAIN} --patience 0 --output new", "patience is 0"),
-        ("train samples_2.h5 --held-out 20 --output new", "samples_2.h5: held_out is 20"),
-        ("transfer DB samples_4.h5 --freeze roots --output new", "--freeze roots: it must be"),
-        ("transfer DB samples_4.h5 --freeze upper:x --output new", "--freeze upper:x: it must be"),
-        ("transfer DB samples_4.h5 --at volume_fraction=.1 --output new", "0.125"),
-        ("transfer DB samples_2.h5 --held-out 5 --output new", "volume_fraction twice"),
+        (f"{TRAIN} --descriptor aspect_ratio", "it has volume_fraction"),
+        (f"{TRAIN} --optimizer sgd", "lbfgs, adam or adam+lbfgs"),
+        (f"{TRAIN} --patience 0", "patience is 0"),
+        (f"{TRAIN} --processes 0", "--processes"),
+        (f"{TRAIN} --prune -1", "--prune"),
+        (f"{TRAIN} --output samples_2.h5", "a database is a file *.safetensors"),
+        (f"{TRAIN} --output nowhere/new.safetensors", "there is no folder nowhere"),
+        (f"{TRAIN} --inelastic samples_4.h5", "samples_4.h5 is damaged or no inelastic"),
+        ("train samples_2.h5 --held-out 20", "samples_2.h5: held_out is 20"),
+        ("transfer DB samples_4.h5 --freeze roots", "--freeze roots: it must be"),
+        ("transfer DB samples_4.h5 --freeze upper:x", "--freeze upper:x: it must be"),
+        ("transfer DB samples_4.h5 --at volume_fraction=.1", "0.125"),
+        ("transfer DB samples_2.h5 --held-out 5", "volume_fraction twice"),
         (
-            "transfer DB samples_4.h5 --freeze weights --freeze normals --output new",
+            "transfer DB samples_4.h5 samples_6.h5 --held-out 5 --inelastic samples_4.h5",
+            "--inelastic is given 1 times for 2 training sets",
+        ),
+        (
+            "transfer DB samples_4.h5 --freeze weights --freeze normals",
             "leaves nothing to train",
         ),
     ],
@@ -103,8 +121,35 @@ def test_frozen_parts_and_stars(folder, call):
 def test_wrong_calls_are_one_line_and_leave_nothing(folder, call, line, message):
     network = Network.random(2, ("matrix", "inclusion"), [0.875, 0.125], 4, np.random.default_rng())
     Database([network], [Descriptor("volume_fraction")], [[0.125]]).save(folder / "DB")
-    code, _, err = call(line)
+    there = {path: path.read_bytes() for path in folder.iterdir()}
+    code, _, err = call(line if "--output" in line else f"{line} --output new.safetensors")
     assert code == 2
-    assert len([text for text in err.splitlines() if text.startswith("dmn-fem: ")]) == 1
+    assert err.startswith("dmn-fem: ")
+    assert len(err.splitlines()) == 1
     assert message in err
-    assert not (folder / "new").exists()
+    assert {path: path.read_bytes() for path in folder.iterdir()} == there
+
+
+def test_inelastic_samples_take_part_in_training_and_transfer(folder, call):
+    for number, cell in ((2, "samples_2.h5"), (4, "samples_4.h5")):
+        image = TrainingSet.load(cell).image
+        sample_inelastic(image, f"inelastic_{number}.h5", [read_phases("phases.toml")], 2)
+    code, out, _ = call(f"{TRAIN} --inelastic inelastic_2.h5 --output base.safetensors")
+    assert code == 0
+    assert "training, inelastic" in out
+    assert call(f"{TRAIN} --output elastic.safetensors")[0] == 0
+    base, elastic = Database.load("base.safetensors"), Database.load("elastic.safetensors")
+    network = base.networks[0]
+    assert (network.leaf_activation != elastic.networks[0].leaf_activation).any()
+    answers = InelasticSamples.of(InelasticSet.load("inelastic_2.h5"))
+    (found,) = base.provenance["inelastic_errors"]
+    assert found == {"training": asdict(answers.errors(network))}
+    line = "transfer base.safetensors samples_4.h5 --held-out 5 --iterations 20"
+    line += " --output family.safetensors"
+    code, _, err = call(f"{line} --inelastic inelastic_2.h5")
+    assert code == 2
+    assert "inelastic_2.h5 is of matrix 0.875, inclusion 0.125; samples_4.h5 of matrix 0.75" in err
+    assert call(f"{line} --inelastic inelastic_4.h5")[0] == 0
+    errors = Database.load("family.safetensors").provenance["inelastic_errors"]
+    assert errors[0] == found
+    assert list(errors[1]) == ["training"]
