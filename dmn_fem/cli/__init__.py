@@ -111,7 +111,10 @@ def _run(arguments: list[str] | None) -> int:
     except MemoryError as error:
         _say(f"not enough memory: {error}")
         return 1
-    except (WorkFailed, OSError, RuntimeError) as error:
+    except OSError as error:
+        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return 1
+    except (WorkFailed, RuntimeError) as error:
         _say(str(error))
         return 1
 

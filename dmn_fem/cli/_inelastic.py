@@ -98,7 +98,7 @@ def validate(
     cell = PhaseImage.load(image)
     names = [each.name for each in Database.load(file).descriptors]
     if not at and names == ["volume_fraction"]:
-        at = [f"volume_fraction={cell.volume_fractions[-1]:.6g}"]
+        at = [f"volume_fraction={cell.volume_fractions[-1]:.12g}"]
     network, _ = ask(file, at, extrapolate)
     if cell.dimension != network.dimension or set(cell.names) != set(network.phases):
         raise ValueError(
@@ -106,9 +106,7 @@ def validate(
             f"of {network.dimension} and {', '.join(network.phases)}"
         )
     laws = read_laws(phases, "database", network.phases)
-    routes = {
-        name: standard_path(name, cell.dimension, amplitude) for name in paths.split(",") if name
-    }
+    routes = {name: standard_path(name, cell.dimension, amplitude) for name in paths.split(",")}
     responses, errors = {}, {}
     with progress_bar() as bar:
         task = bar.add_task(
@@ -120,6 +118,8 @@ def validate(
                 raise WorkFailed(f"{image}: the full field did not converge along {name}")
             # Enough iterations for whole increments: halved ones would be another path.
             ours = drive(NetworkLaw(network, laws, max_iterations=200), route)
+            if ours.failed:
+                raise WorkFailed(f"{file}: the network did not converge along {name}")
             error = deviatoric_error(ours.stress, theirs.stress)
             responses[name] = ours, theirs
             errors[name] = {"maximum": float(error.max()), "mean": float(error.mean())}

@@ -7,7 +7,8 @@ import numpy as np
 import typer
 from numpy.typing import ArrayLike
 
-from dmn_fem.cli._console import console, progress_bar
+from dmn_fem.cli._console import console
+from dmn_fem.cli._data import campaign_bar
 from dmn_fem.cli._database import DatabaseFile, PhasesFile, read_laws
 from dmn_fem.database import Database
 
@@ -84,8 +85,7 @@ def map_database(
     database = Database.load(file)
     laws = read_laws(phases, "database", database.phases)
     points = grid(database, axes, fixed)
-    with progress_bar() as bar:
-        task = bar.add_task("points", total=None, note="")
+    with campaign_bar([]) as report:
         design = design_map(
             database,
             laws,
@@ -95,7 +95,7 @@ def map_database(
             directions=_names(directions),
             strain=strain,
             full_fields=dns,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=lambda done, total: report("points", done, total),
         )
     design.write(output)
     if picture is not None:

@@ -147,6 +147,8 @@ def _check(
             f"laws are given for {', '.join(laws) or '(none)'}; "
             f"the database needs {', '.join(database.phases)}"
         )
+    if not quantities or not directions:
+        raise ValueError("a design map needs a quantity and a direction, or more of them")
     if unknown := [name for name in quantities if name not in QUANTITIES]:
         raise ValueError(f"quantity {unknown[0]!r} is unknown; there are {', '.join(QUANTITIES)}")
     dimension = database.dimension

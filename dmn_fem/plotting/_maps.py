@@ -129,7 +129,9 @@ def _draw_contours(design: DesignMap) -> Figure:
         low, high = (low, high) if high - low > 1e-9 * abs(high) else (low - 0.5, low + 0.5)
         levels = np.linspace(low, high, _LEVELS)
         shades = axes.tricontourf(*points[known].T, values[known], levels, cmap="viridis")
-        figure.colorbar(shades, ax=axes, format="%.3g")
+        # So many digits that the levels differ.
+        digits = 2 + int(np.ceil(np.log10(max(abs(low), abs(high)) / (high - low))))
+        figure.colorbar(shades, ax=axes, format=f"%.{max(digits, 3)}g")
         if len(nodes):
             axes.plot(*nodes.T, "x", color="white", mew=1.5, ms=6, clip_on=False)
             axes.plot(*nodes.T, "x", color="black", mew=0.8, ms=5, clip_on=False)

@@ -59,6 +59,9 @@ def test_validation_says_what_does_not_fit(folder, call):
     code, _, err = call("validate discs_2d cell.npz --phases phases.toml --paths spiral")
     assert code == 2
     assert "path is 'spiral'; it must be one of uniaxial" in err
+    code, _, err = call("validate discs_2d cell.npz --phases phases.toml --paths ,")
+    assert code == 2
+    assert "path is ''; it must be one of uniaxial" in err
     PhaseImage(np.eye(4, dtype=np.uint8), ("matrix", "fibre")).save(folder / "other.npz")
     code, _, err = call("validate discs_2d other.npz --phases phases.toml")
     assert code == 2

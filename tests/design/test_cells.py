@@ -11,7 +11,7 @@ FIBRES = {
     "phases": ["resin", "glass"],
     "descriptors": {
         "orientation": [[0.4, 0.3, 0.3], [0.5, 0.5, 0.0], [0.9, 0.1, 0.0]],
-        "volume_fraction": [0.05],
+        "volume_fraction": [0.05, 0.1],
     },
     "microstructure": {
         "generator": "fibres",
