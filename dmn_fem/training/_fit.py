@@ -56,8 +56,8 @@ def fit(
     """Fit activations, normals and, where the network has them, leaf orientations to samples.
 
     The loss is the mean over samples of ‖C̄_dns - C̄_dmn‖² / ‖C̄_dns‖² (Frobenius), plus that of
-    the inelastic samples, in double precision on one thread, so that a result depends on its
-    arguments alone.
+    the inelastic samples, in double precision. Sums have one order, whatever the number of threads,
+    so that a result depends on its arguments alone.
 
     Args:
         network: The start; its phase fractions are set to those of the samples. Its dead leaves

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numba
+
 from dmn_fem._workers import end_with_parent
 from dmn_fem.network import Network
 from dmn_fem.training._fit import Fit, fit
@@ -132,6 +134,7 @@ def _start_process(queue: Any, stop: Any) -> None:
     end_with_parent()
     # An interrupt reaches the whole process group: the parent tells its workers to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    numba.set_num_threads(1)  # the processes share the cores
 
 
 def _fit_here(job: dict[str, Any]) -> Fit:

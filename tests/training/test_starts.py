@@ -1,14 +1,18 @@
 """Several starts: the best is chosen, and processes change nothing but the time."""
 
+import multiprocessing
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
 from dmn_fem.network import Network
 from dmn_fem.training import CheckpointError, Fit, Progress, Samples, Settings, fit_best
+from dmn_fem.training._starts import _start_process
 
 SETTINGS = Settings(iterations=20)
 
@@ -120,3 +124,11 @@ def test_processes_end_when_nobody_waits_for_them(
 def test_there_must_be_a_start(data: tuple[Samples, Samples]) -> None:
     with pytest.raises(ValueError, match="no starts"):
         fit_best([], *data)
+
+
+def test_processes_compute_on_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
+    context = multiprocessing.get_context("spawn")
+    told = context.SimpleQueue(), context.Event()
+    with ProcessPoolExecutor(1, context, initializer=_start_process, initargs=told) as pool:
+        assert pool.submit(numba.get_num_threads).result() == 1
