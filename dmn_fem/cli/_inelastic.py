@@ -96,15 +96,16 @@ def validate(
         if not picture.parent.is_dir():
             raise ValueError(f"{picture}: there is no folder {picture.parent}")
     cell = PhaseImage.load(image)
-    names = [each.name for each in Database.load(file).descriptors]
-    if not at and names == ["volume_fraction"]:
-        at = [f"volume_fraction={cell.volume_fractions[-1]:.12g}"]
-    network, _ = ask(file, at, extrapolate)
-    if cell.dimension != network.dimension or set(cell.names) != set(network.phases):
+    database = Database.load(file)
+    if cell.dimension != database.dimension or set(cell.names) != set(database.phases):
         raise ValueError(
             f"{image} is of dimension {cell.dimension} and phases {', '.join(cell.names)}; {file} "
-            f"of {network.dimension} and {', '.join(network.phases)}"
+            f"of {database.dimension} and {', '.join(database.phases)}"
         )
+    if not at and [each.name for each in database.descriptors] == ["volume_fraction"]:
+        fractions = dict(zip(cell.names, cell.volume_fractions, strict=True))
+        at = [f"volume_fraction={fractions[database.phases[-1]]:.12g}"]
+    network, _ = ask(file, at, extrapolate)
     laws = read_laws(phases, "database", network.phases)
     routes = {name: standard_path(name, cell.dimension, amplitude) for name in paths.split(",")}
     responses, errors = {}, {}

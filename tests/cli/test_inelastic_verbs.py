@@ -55,6 +55,21 @@ def test_validation_compares_network_and_full_field(folder, call):
     assert 0 < errors["shear"]["mean"] <= errors["shear"]["maximum"] < 0.5
 
 
+def test_validation_asks_at_the_fraction_of_the_image(folder, call):
+    line = "validate discs_2d cell.npz --phases phases.toml --paths shear --amplitude 0.004 --json"
+    found = call(line)
+    cell = PhaseImage.load("cell.npz")
+    assert found == call(f"{line} --at volume_fraction={cell.volume_fractions[1]:.12g}")
+    assert found[0] == 0
+    turned = discs(0.4, 3, 0).image(8)
+    swapped = 1 - turned.phases
+    PhaseImage(swapped, ("inclusion", "matrix")).save("turned.npz")
+    PhaseImage(turned.phases, ("matrix", "inclusion")).save("straight.npz")
+    answers = [call(line.replace("cell.npz", f"{name}.npz"))[1] for name in ("turned", "straight")]
+    ours, theirs = (json.loads(each)["errors"]["shear"]["maximum"] for each in answers)
+    assert ours == pytest.approx(theirs, rel=1e-6)
+
+
 def test_validation_says_what_does_not_fit(folder, call):
     code, _, err = call("validate discs_2d cell.npz --phases phases.toml --paths spiral")
     assert code == 2

@@ -72,6 +72,14 @@ def test_a_report_holds_all_that_is_known(tmp_path):
     assert "prefers-color-scheme: dark" in text
 
 
+def test_inelastic_errors_stand_beside_the_others(tmp_path):
+    told = families.told(3) | {"inelastic_errors": [{"training": {"mean": 0.01}}, None, None]}
+    page, _ = report(families.over_fraction(told), tmp_path)
+    errors = [row for row in page.rows if len(row) == 10]
+    assert [row[-1] for row in errors] == ["training, inelastic", "1", "–", "–"]
+    assert page.missing == []
+
+
 def test_what_is_not_known_is_said(tmp_path):
     page, _ = report(families.over_fraction(), tmp_path)
     assert page.missing == [
