@@ -82,8 +82,7 @@ def build(
         )
         answers = _inelastic_answers(plan, directory, workers, progress)
     targets = [Samples.of(each).split(plan.samples.held_out) for each in sets]
-    starts = _fit_root(plan, targets[plan.root], directory, processes, progress)
-    best = min(starts, key=lambda each: each.held_out.stiffness.mean)
+    best, starts = _fit_root(plan, targets[plan.root], directory, processes, progress)
     stages = [_transfer(plan, best, targets, directory, progress)]
     if plan.network.joint_iterations:
         steps = plan.network.joint_iterations
@@ -120,8 +119,8 @@ def _fit_root(
     directory: Path,
     processes: int,
     progress: StageProgress,
-) -> list[Fit]:
-    """Networks of the root, from random starts."""
+) -> tuple[Fit, list[Fit]]:
+    """Networks of the root, from random starts: the best one, and all of them."""
     label = plan.members[plan.root].label
 
     def report(each: Progress) -> None:
@@ -141,10 +140,9 @@ def _fit_root(
         number = plan.phases.index(plan.samples.void)
         starts = [_approach_void(start, target, number) for start in starts]
     settings = Settings(iterations=plan.network.iterations)
-    _, fits = fit_best(
+    return fit_best(
         starts, *target, settings, directory=directory, processes=processes, progress=report
     )
-    return fits
 
 
 def _approach_void(start: Network, target: Target, void: int) -> Network:
