@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 
 from dmn_fem._lanes import LANES
-from dmn_fem.laws._functions import call_law
 from dmn_fem.laws._formulas import call_formula
+from dmn_fem.laws._functions import call_law
 from dmn_fem.online._node import (
     average_node,
     condense_node,
