@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+WITH_PYTORCH := tests/cli/test_training_verbs.py
 # MPICH would probe for network fabrics that a workstation has not.
 export UCX_TLS ?= self,sm,tcp
 
@@ -11,11 +12,11 @@ export UCX_TLS ?= self,sm,tcp
 demo: $(VENV)/.installed-fem  ## Run the plate with a hole on the database that ships.
 	$(PYTHON) solvers/plate_with_hole.py
 
-# Three processes: DOLFINx, PyTorch and what else the tests import bring libraries that clash in one.
+# Three processes: DOLFINx, PyTorch and what else the tests import (VTK) bring libraries that clash in one.
 test: check  ## Style, types, import contracts and all tests.
 	$(PYTHON) -m pytest tests/fem
-	$(PYTHON) -m pytest tests/training
-	$(PYTHON) -m pytest --ignore=tests/fem --ignore=tests/training
+	$(PYTHON) -m pytest tests/training $(WITH_PYTORCH)
+	$(PYTHON) -m pytest --ignore=tests/fem --ignore=tests/training --ignore=$(WITH_PYTORCH)
 
 check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
