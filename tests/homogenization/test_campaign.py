@@ -248,7 +248,7 @@ def test_full_disk(recipe, expected, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert f"too large: '{directory}/samples_0.2.h5.journal'" in done.stderr
+    assert f"{directory}/samples_0.2.h5.journal: File too large" in done.stderr
     assert "Traceback" not in done.stderr
     assert make(recipe, directory)[0] > 0
     assert files(directory) == expected
