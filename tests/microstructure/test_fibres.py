@@ -95,7 +95,8 @@ def test_closest_points_of_segments(numbers: list[float], half: float) -> None:
     found = minimize(squared, [0, 0], bounds=[(-half, half)] * 2, tol=1e-12)
     s, t = closest_points(offset, first, second, half)
     assert max(abs(s), abs(t)) <= half + 1e-12
-    assert squared(np.array([s, t])) == pytest.approx(found.fun, abs=1e-6)
+    # Within the bounds nothing is closer; the general minimiser may stop before it is there.
+    assert squared(np.array([s, t])) <= found.fun + 1e-6
 
 
 def test_image_shows_the_fibres() -> None:
