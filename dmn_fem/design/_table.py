@@ -1,6 +1,7 @@
 """Design maps as tables: columns of quantities, and the CSV file."""
 
 import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dmn_fem._files import write_atomically
 from dmn_fem.notation import Array
 
 NETWORK = "network"
@@ -49,8 +51,9 @@ class DesignMap:
             for source, column in sources.items():
                 header.append(quantity if source == NETWORK else f"{quantity}.{source}")
                 columns.append(["" if np.isnan(value) else f"{value:.10g}" for value in column])
-        with Path(path).open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(header)
-            for point, *row in zip(self.points, *columns, strict=True):
-                writer.writerow([*(f"{value:.12g}" for value in point), *held, *row])
+        stream = io.StringIO(newline="")
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        for point, *row in zip(self.points, *columns, strict=True):
+            writer.writerow([*(f"{value:.12g}" for value in point), *held, *row])
+        write_atomically(path, stream.getvalue().encode())

@@ -1,6 +1,7 @@
 """The one-point driver: any law along a path of prescribed strain and stress components."""
 
 import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from dmn_fem._files import write_atomically
 from dmn_fem.laws import Code, Law, State
 from dmn_fem.notation import COMPONENTS, Array, component_scale, strain_size
 
@@ -152,10 +154,11 @@ class Response:
             else:
                 header += [f"{kind}_{name}" for name in names]
                 columns += list((values / scale).T)
-        with Path(path).open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(header)
-            writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
+        stream = io.StringIO(newline="")
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
+        write_atomically(path, stream.getvalue().encode())
 
 
 def drive(

@@ -44,8 +44,8 @@ class Checkpoint:
         content = buffer.getvalue()
         header = _MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
-            os.replace(self.path, self.previous)
+        if self.path.exists() and _is_whole(self.path.read_bytes()):
+            os.replace(self.path, self.previous)  # a damaged one is no state to fall back to
         write_atomically(self.path, header + content)
 
     def load(self) -> dict[str, Any] | None:

@@ -125,6 +125,21 @@ def test_damaged_checkpoint_is_refused_and_the_one_before_it_used(
     assert_equal_bits(result, whole)
 
 
+def test_damaged_checkpoint_never_takes_the_place_of_the_one_before_it(
+    tmp_path: Path, problem: tuple[Network, Samples, Samples]
+) -> None:
+    settings = OPTIMIZERS["lbfgs"]
+    file = tmp_path / "run.checkpoint"
+    previous = file.with_name("run.checkpoint.previous")
+    with pytest.raises(Killed):
+        fit(*problem, settings, checkpoint=file, progress=kill_after(2))
+    good = previous.read_bytes()
+    damage(file, "flipped")
+    with pytest.warns(CheckpointWarning), pytest.raises(Killed):
+        fit(*problem, settings, checkpoint=file, progress=kill_after(1))
+    assert previous.read_bytes() == good
+
+
 def test_two_damaged_checkpoints_start_again_and_say_so(
     tmp_path: Path, problem: tuple[Network, Samples, Samples]
 ) -> None:
