@@ -17,7 +17,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from dmn_fem.notation import (
     IN_PLANE,
@@ -284,6 +283,8 @@ class Network:
             raise ValueError("a network in 2D is rotated about axis 3 alone")
         orientation = None
         if self.leaf_orientation is not None:
+            from scipy.spatial.transform import Rotation  # half a second for every import
+
             own = Rotation.from_quat(self.leaf_orientation, scalar_first=True)
             orientation = (Rotation.from_matrix(matrix) * own).as_quat(scalar_first=True)
         return replace(

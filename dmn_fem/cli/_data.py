@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 
 from dmn_fem.cli._console import console, progress_bar
-from dmn_fem.microstructure import PhaseImage
 
 if TYPE_CHECKING:
     from dmn_fem.homogenization import Spread, TrainingSet
@@ -55,6 +54,7 @@ def sample_data(
         start_processes,
         start_ranks,
     )
+    from dmn_fem.microstructure import PhaseImage
 
     of_image = {"output": output, "count": count, "seed": seed, "tolerance": tolerance}
     if source.suffix == ".toml":

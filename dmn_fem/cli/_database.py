@@ -3,17 +3,19 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 from rich.table import Table
 
 from dmn_fem.cli._console import console, matrix_table
-from dmn_fem.database import Database, DatabaseError
-from dmn_fem.laws import PhaseLaw, initial_stiffness, read_phases
-from dmn_fem.network import Network
 from dmn_fem.notation import COMPONENTS, Array, component_scale, to_tensor
+
+if TYPE_CHECKING:
+    from dmn_fem.database import Database
+    from dmn_fem.laws import PhaseLaw
+    from dmn_fem.network import Network
 
 DatabaseFile = Annotated[
     str, typer.Argument(metavar="FILE", help="A path, or the name of a shipped database.")
@@ -41,6 +43,8 @@ def info(file: DatabaseFile, as_json: AsJson = False) -> None:
 
     Example: `dmn-fem database info discs_2d`
     """
+    from dmn_fem.database import Database
+
     database = Database.load(file)
     errors, budgets = (listed(database, name) for name in ("errors", "error_budgets"))
     if as_json:
@@ -113,6 +117,8 @@ def stiffness(
 
     Example: `dmn-fem database stiffness discs_2d --phases phases.toml --at volume_fraction=0.33`
     """
+    from dmn_fem.laws import initial_stiffness
+
     network, error = ask(file, at, extrapolate)
     laws = read_laws(phases, "database", network.phases)
     dimension = network.dimension
@@ -140,6 +146,7 @@ def plot(
 
     Example: `dmn-fem database plot discs_2d --phases phases.toml --output moduli.png`
     """
+    from dmn_fem.database import Database
     from dmn_fem.plotting import plot_database
 
     database = Database.load(file)
@@ -181,8 +188,10 @@ def _orientation(numbers: list[float]) -> Array:
     return to_tensor(np.array(numbers) * component_scale(3))
 
 
-def ask(file: str, at: list[str] | None, extrapolate: bool) -> tuple[Network, float | None]:
+def ask(file: str, at: list[str] | None, extrapolate: bool) -> "tuple[Network, float | None]":
     """The network that a database holds at the ``--at`` options, and its estimated error."""
+    from dmn_fem.database import Database, DatabaseError
+
     database, values = Database.load(file), asked(at)
     network = database.at(extrapolate=extrapolate, **values)
     try:
@@ -197,8 +206,10 @@ def error_line(error: float | None) -> str:
     return f"estimated error of the elastic stiffness: {figure}"
 
 
-def read_laws(path: Path, owner: str, names: Sequence[str]) -> dict[str, PhaseLaw]:
+def read_laws(path: Path, owner: str, names: Sequence[str]) -> "dict[str, PhaseLaw]":
     """Laws of ``phases.toml``, one for each phase of a database or an image and no others."""
+    from dmn_fem.laws import read_phases
+
     laws = read_phases(path)
     if set(laws) != set(names):
         raise ValueError(
@@ -208,7 +219,7 @@ def read_laws(path: Path, owner: str, names: Sequence[str]) -> dict[str, PhaseLa
     return {name: laws[name] for name in names}
 
 
-def listed(database: Database, name: str) -> list[Any]:
+def listed(database: "Database", name: str) -> list[Any]:
     """What the provenance says of every network, None where it says nothing."""
     entries = database.provenance.get(name)
     unknown = [None] * len(database.networks)

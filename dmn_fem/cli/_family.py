@@ -9,22 +9,24 @@ from rich.table import Table
 
 from dmn_fem.cli._console import console
 from dmn_fem.cli._database import listed
-from dmn_fem.database import Database, Descriptor
 
 if TYPE_CHECKING:
+    from dmn_fem.database import Database, Descriptor
     from dmn_fem.homogenization import TrainingSet
     from dmn_fem.training import Fit
 
 
 def save_family(
     output: Path,
-    descriptors: list[Descriptor],
+    descriptors: list["Descriptor"],
     values: list[list[float]],
     fits: list["Fit"],
     sets: list["TrainingSet"],
-    base: Database | None = None,
+    base: "Database | None" = None,
 ) -> None:
     """Write fitted networks, after those of a base, with what they were fitted to and how well."""
+    from dmn_fem.database import Database
+
     budgets = [None if each.error_budget is None else each.error_budget.summary() for each in sets]
     networks, points = [each.network for each in fits], values
     if base is not None:
@@ -62,7 +64,7 @@ def save_family(
     console.print(f"wrote {output}")
 
 
-def _left_out(database: Database, number: int, data: "TrainingSet") -> dict[str, float] | None:
+def _left_out(database: "Database", number: int, data: "TrainingSet") -> dict[str, float] | None:
     """Errors of what the others give where a network stands, None if nothing stands in."""
     from dmn_fem.training import Samples, evaluate
 

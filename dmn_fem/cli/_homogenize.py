@@ -3,28 +3,17 @@
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 from rich.table import Table
 
 from dmn_fem.cli._console import console, matrix_table
-from dmn_fem.homogenization import (
-    Moduli,
-    effective_conductivity,
-    hashin_shtrikman,
-    hashin_shtrikman_conductivity,
-    homogenize,
-    mori_tanaka,
-    reuss,
-    self_consistent,
-    thermoelastic,
-    voigt,
-)
-from dmn_fem.laws import initial_stiffness, read_phases
-from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import COMPONENTS, Array
+
+if TYPE_CHECKING:
+    from dmn_fem.microstructure import PhaseImage
 
 type Estimates = dict[str, float]
 
@@ -74,6 +63,9 @@ def homogenize_image(
     Example: `dmn-fem homogenize cell.npz --phases phases.toml --expansion matrix=6e-5
     --expansion inclusion=5e-6 --conductivity matrix=0.2 --conductivity inclusion=1.1`
     """
+    from dmn_fem.homogenization import effective_conductivity, homogenize, thermoelastic
+    from dmn_fem.microstructure import PhaseImage
+
     image = PhaseImage.load(file)
     if phases is None and expansion:
         raise ValueError("--expansion needs the stiffnesses of --phases")
@@ -109,8 +101,10 @@ def homogenize_image(
         _show(answer, estimates)
 
 
-def _stiffnesses(path: Path, image: PhaseImage) -> Array:
+def _stiffnesses(path: Path, image: "PhaseImage") -> Array:
     """Initial stiffness of every phase, (P, s, s)."""
+    from dmn_fem.laws import initial_stiffness, read_phases
+
     laws = read_phases(path)
     if set(laws) != set(image.names):
         raise ValueError(
@@ -120,7 +114,7 @@ def _stiffnesses(path: Path, image: PhaseImage) -> Array:
     return np.stack([initial_stiffness(laws[name], image.dimension) for name in image.names])
 
 
-def _by_phase(option: str, entries: list[str], image: PhaseImage, count: int) -> Array:
+def _by_phase(option: str, entries: list[str], image: "PhaseImage", count: int) -> Array:
     """Values of options PHASE=VALUE, one for each phase, (P, count).
 
     Raises:
@@ -146,8 +140,10 @@ def _by_phase(option: str, entries: list[str], image: PhaseImage, count: int) ->
     return np.array([values[name] for name in image.names])
 
 
-def _moduli(image: PhaseImage, stiffness: Array, found: Array) -> dict[str, Estimates]:
+def _moduli(image: "PhaseImage", stiffness: Array, found: Array) -> dict[str, Estimates]:
     """Bulk and shear moduli of the full field, beside their estimates."""
+    from dmn_fem.homogenization import Moduli, hashin_shtrikman
+
     phases = [Moduli.nearest(each) for each in stiffness]
     moduli = {
         name: Moduli.nearest(each) for name, each in _matrices(image, stiffness, found).items()
@@ -162,8 +158,10 @@ def _moduli(image: PhaseImage, stiffness: Array, found: Array) -> dict[str, Esti
     }
 
 
-def _mean_conductivities(image: PhaseImage, conductivity: Array, found: Array) -> Estimates:
+def _mean_conductivities(image: "PhaseImage", conductivity: Array, found: Array) -> Estimates:
     """Mean over the axes of the full field's conductivity, beside its estimates."""
+    from dmn_fem.homogenization import hashin_shtrikman_conductivity
+
     d = image.dimension
     matrices = _matrices(image, conductivity, found)
     means = {name: float(np.trace(each)) / d for name, each in matrices.items()}
@@ -174,8 +172,10 @@ def _mean_conductivities(image: PhaseImage, conductivity: Array, found: Array) -
     return means
 
 
-def _matrices(image: PhaseImage, phases: Array, found: Array) -> dict[str, Array]:
+def _matrices(image: "PhaseImage", phases: Array, found: Array) -> dict[str, Array]:
     """What was found, and all estimates that exist for these phases."""
+    from dmn_fem.homogenization import mori_tanaka, reuss, self_consistent, voigt
+
     fractions, dimension = image.volume_fractions, image.dimension
     matrices = {
         "full_field": found,

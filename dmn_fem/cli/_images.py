@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -12,18 +12,9 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from dmn_fem.cli._console import console
-from dmn_fem.microstructure import (
-    PhaseDescription,
-    PhaseImage,
-    describe,
-    from_labels,
-    mirror,
-    otsu,
-    read_voxels,
-    segment,
-    stitch,
-    write_voxels,
-)
+
+if TYPE_CHECKING:
+    from dmn_fem.microstructure import PhaseDescription, PhaseImage
 
 ImageFile = Annotated[Path, typer.Argument(metavar="NPZ", help="A phase image.")]
 Picture = Annotated[Path | None, typer.Option(metavar="PNG", help="Draw it.")]
@@ -96,6 +87,8 @@ def import_image(
     Example: `dmn-fem image import sem.png --crop :,60: --otsu --phases matrix,fibre --periodic cut
     --output cell.npz`
     """
+    from dmn_fem.microstructure import from_labels, mirror, otsu, read_voxels, segment, stitch
+
     if sum([threshold is not None, use_otsu, labels is not None]) > 1:
         raise typer.BadParameter("give one of --threshold, --otsu and --labels")
     if overlap is not None and periodic is not Closure.cut:
@@ -147,6 +140,8 @@ def export_image(
 
     Example: `dmn-fem image export cell.npz cell.vti`
     """
+    from dmn_fem.microstructure import PhaseImage, write_voxels
+
     phases = PhaseImage.load(image)
     write_voxels(phases, file, order=None if order is None else order.value)
     numbers = ", ".join(f"{number} {name}" for number, name in enumerate(phases.names))
@@ -166,6 +161,8 @@ def describe_image(
 
     Example: `dmn-fem image describe cell.npz --picture curves.png`
     """
+    from dmn_fem.microstructure import PhaseImage, describe
+
     phases = PhaseImage.load(image)
     descriptions = describe(phases)
     if picture is not None:
@@ -184,7 +181,7 @@ def describe_image(
     console.print(_table(phases, descriptions))
 
 
-def _table(image: PhaseImage, descriptions: dict[str, PhaseDescription]) -> Table:
+def _table(image: "PhaseImage", descriptions: "dict[str, PhaseDescription]") -> Table:
     cut = 0 if image.cut is None else image.cut.voxel.size / image.phases.size
     grid = " x ".join(str(length) for length in image.shape)
     table = Table(

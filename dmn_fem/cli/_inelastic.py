@@ -10,10 +10,6 @@ from rich.table import Table
 from dmn_fem.cli._console import WorkFailed, console, progress_bar
 from dmn_fem.cli._data import campaign_bar
 from dmn_fem.cli._database import AsJson, At, DatabaseFile, Extrapolate, PhasesFile, ask, read_laws
-from dmn_fem.database import Database
-from dmn_fem.laws import read_phases
-from dmn_fem.microstructure import PhaseImage
-from dmn_fem.online import STANDARD_PATHS
 
 ImageFile = Annotated[Path, typer.Argument(metavar="NPZ", help="A phase image.")]
 
@@ -41,6 +37,8 @@ def sample_inelastic(
     --output inelastic.h5`
     """
     from dmn_fem.homogenization import sample_inelastic, start_processes
+    from dmn_fem.laws import read_phases
+    from dmn_fem.microstructure import PhaseImage
 
     try:
         low, high = (float(level) for level in levels.split(","))
@@ -72,9 +70,10 @@ def validate(
     phases: PhasesFile,
     at: At = None,
     extrapolate: Extrapolate = False,
-    paths: Annotated[str, typer.Option(help=f"Some of {','.join(STANDARD_PATHS)}.")] = ",".join(
-        STANDARD_PATHS
-    ),
+    paths: Annotated[
+        str | None,
+        typer.Option(help="Among uniaxial,shear,cyclic,nonproportional; all if not given."),
+    ] = None,
     amplitude: Annotated[float, typer.Option(help="Norm of the largest strain.")] = 0.015,
     picture: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw both.")] = None,
     as_json: AsJson = False,
@@ -87,8 +86,10 @@ def validate(
     Example: `dmn-fem validate discs_2d cell.npz --phases phases.toml --paths uniaxial,cyclic
     --picture validation.png`
     """
+    from dmn_fem.database import Database
     from dmn_fem.homogenization import UnitCellLaw
-    from dmn_fem.online import NetworkLaw, deviatoric_error, drive, standard_path
+    from dmn_fem.microstructure import PhaseImage
+    from dmn_fem.online import STANDARD_PATHS, NetworkLaw, deviatoric_error, drive, standard_path
     from dmn_fem.plotting import check_picture, plot_validation
 
     if picture is not None:
@@ -107,7 +108,8 @@ def validate(
         at = [f"volume_fraction={fractions[database.phases[-1]]:.12g}"]
     network, _ = ask(file, at, extrapolate)
     laws = read_laws(phases, "database", network.phases)
-    routes = {name: standard_path(name, cell.dimension, amplitude) for name in paths.split(",")}
+    chosen = STANDARD_PATHS if paths is None else paths.split(",")
+    routes = {name: standard_path(name, cell.dimension, amplitude) for name in chosen}
     responses, errors = {}, {}
     with progress_bar() as bar:
         task = bar.add_task(

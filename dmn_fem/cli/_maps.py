@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from dmn_fem.cli._console import console
 from dmn_fem.cli._data import campaign_bar
 from dmn_fem.cli._database import DatabaseFile, PhasesFile, read_laws
-from dmn_fem.database import Database
 
 
 def map_database(
@@ -68,6 +67,7 @@ def map_database(
     --over volume_fraction=0.05:0.2:16 --fix orientation=0.7,0.2,0.1
     --quantities young_modulus,yield_stress --directions 11,22 --dns 3 --output map.csv`
     """
+    from dmn_fem.database import Database
     from dmn_fem.design import design_map, grid
     from dmn_fem.plotting import check_picture, plot_design_map
 
@@ -111,6 +111,7 @@ def report_database(
 
     Example: `dmn-fem database report discs_2d --output report.html`
     """
+    from dmn_fem.database import Database
     from dmn_fem.plotting import write_report
 
     if not output.parent.is_dir():

@@ -1,23 +1,15 @@
 """The verb microstructure: one sub-command a generator."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
 from dmn_fem.cli._console import console
-from dmn_fem.microstructure import (
-    PhaseImage,
-    discs,
-    fibres,
-    laguerre,
-    layers,
-    random_field,
-    spheres,
-    voronoi,
-    weave,
-)
+
+if TYPE_CHECKING:
+    from dmn_fem.microstructure import PhaseImage
 
 microstructure_app = typer.Typer(
     help="Generate a periodic cell, of exact volume fraction (grains: to the grid).\n\n"
@@ -59,6 +51,8 @@ def make_discs(
 
     Example: `dmn-fem microstructure discs --volume-fraction 0.6 --variation 0.3 --output cell.npz`
     """
+    from dmn_fem.microstructure import discs
+
     cell = discs(volume_fraction, count, seed, gap, variation, placed_at)
     _write(cell.image(grid), output, picture)
 
@@ -79,6 +73,8 @@ def make_spheres(
 
     Example: `dmn-fem microstructure spheres --volume-fraction 0.3 --output cell.npz`
     """
+    from dmn_fem.microstructure import spheres
+
     cell = spheres(volume_fraction, count, seed, gap, variation, placed_at)
     _write(cell.image(grid), output, picture)
 
@@ -104,6 +100,8 @@ def make_fibres(
     Example: `dmn-fem microstructure fibres --volume-fraction 0.15 --orientation 0.7 0.2 0.1
     --output cell.npz`
     """
+    from dmn_fem.microstructure import fibres
+
     cell = fibres(volume_fraction, count, seed, aspect_ratio, orientation, gap, placed_at)
     _write(cell.image(grid), output, picture)
 
@@ -133,6 +131,8 @@ def make_polycrystal(
     Example: `dmn-fem microstructure polycrystal --variation 0.4 --orientations grains.csv
     --output cell.npz`
     """
+    from dmn_fem.microstructure import laguerre, voronoi
+
     if variation is None:
         cell = voronoi(dimension, count, seed)
     else:
@@ -165,6 +165,8 @@ def make_random_field(
 
     Example: `dmn-fem microstructure random-field --volume-fraction 0.4 --output cell.npz`
     """
+    from dmn_fem.microstructure import random_field
+
     cell = random_field(dimension, volume_fraction, seed, wavelength, bandwidth)
     _write(cell.image(grid), output, picture)
 
@@ -182,6 +184,8 @@ def make_layers(
 
     Example: `dmn-fem microstructure layers 0.25 0.45 0.3 --output cell.npz`
     """
+    from dmn_fem.microstructure import layers
+
     if not 1 <= axis <= dimension:
         raise ValueError(f"axis is {axis}; it must be 1 … {dimension}")
     _write(layers(dimension, grid, fractions, axis - 1), output, picture)
@@ -201,10 +205,12 @@ def make_weave(
 
     Example: `dmn-fem microstructure weave --volume-fraction 0.5 --output cell.npz`
     """
+    from dmn_fem.microstructure import weave
+
     _write(weave(volume_fraction, height, width, gap).image(grid), output, picture)
 
 
-def _write(image: PhaseImage, output: Path, picture: Path | None) -> None:
+def _write(image: "PhaseImage", output: Path, picture: Path | None) -> None:
     """Save an image, draw it if asked to, and say what it holds."""
     image.save(output)
     if picture is not None:

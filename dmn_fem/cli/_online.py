@@ -7,7 +7,6 @@ import typer
 
 from dmn_fem.cli._console import WorkFailed, console, progress_bar
 from dmn_fem.cli._database import At, Extrapolate, PhasesFile, ask, error_line, read_laws
-from dmn_fem.microstructure import PhaseImage
 
 if TYPE_CHECKING:
     from dmn_fem.homogenization import LocalFields
@@ -46,7 +45,6 @@ def point(
     Example: `dmn-fem point cell.npz --phases phases.toml --path path.csv --output result.csv
     --local fields.vti --histogram stresses.png`
     """
-    from dmn_fem.homogenization import LOCAL_FORMATS
     from dmn_fem.online import LoadPath, NetworkLaw, drive
     from dmn_fem.plotting import check_picture, plot_histograms, plot_response
 
@@ -60,6 +58,8 @@ def point(
     if Path(file).suffix == ".npz":
         if at or extrapolate:
             raise ValueError(f"{file} is a phase image; --at and --extrapolate are for databases")
+        from dmn_fem.homogenization import LOCAL_FORMATS
+
         if local is not None and local.suffix not in LOCAL_FORMATS:
             raise ValueError(f"{local}: local fields go to {' or '.join(LOCAL_FORMATS)}")
         response, fields = _drive_cell(Path(file), phases, path)
@@ -87,6 +87,7 @@ def point(
 def _drive_cell(file: Path, phases: Path, path: Path) -> "tuple[Response, LocalFields | None]":
     """Response of a full-field unit cell, and its local fields if it reaches the end."""
     from dmn_fem.homogenization import UnitCellLaw
+    from dmn_fem.microstructure import PhaseImage
     from dmn_fem.online import LoadPath, drive
 
     image = PhaseImage.load(file)

@@ -12,8 +12,6 @@ import typer
 from dmn_fem.cli._console import console, progress_bar
 from dmn_fem.cli._database import At, asked
 from dmn_fem.cli._family import save_family
-from dmn_fem.database import Database, Descriptor
-from dmn_fem.network import Network
 from dmn_fem.notation import Array
 
 if TYPE_CHECKING:
@@ -80,6 +78,8 @@ def train(
 
     Example: `dmn-fem train samples.h5 --leaves 64 --output network.safetensors --prune 0.01`
     """
+    from dmn_fem.database import Descriptor
+    from dmn_fem.network import Network
     from dmn_fem.training import evaluate, fit_best
     from dmn_fem.training import prune as prune_leaves
 
@@ -168,6 +168,7 @@ def transfer(
     Example: `dmn-fem transfer discs_2d more.h5 --at volume_fraction=0.3 --freeze normals
     --output family.safetensors`
     """
+    from dmn_fem.database import Database
     from dmn_fem.training import transfer_chain
 
     _check_output(output)

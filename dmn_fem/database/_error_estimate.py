@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from scipy.optimize import nnls
 
 from dmn_fem.database._errors import DatabaseError
 from dmn_fem.database._space import ROUND_OFF, DescriptorSpace, Mixture
@@ -58,6 +57,8 @@ def _curvature(spreads: Array, errors: Array) -> Array:
 
     A descriptor along which nothing was left out counts as the most curved one.
     """
+    from scipy.optimize import nnls  # half a second, and not every estimate comes here
+
     curvature, _ = nnls(spreads, errors)
     largest = curvature.max() or 1.0
     known = spreads.max(axis=0) > ROUND_OFF

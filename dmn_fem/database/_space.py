@@ -11,8 +11,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
-from scipy.spatial import Delaunay, QhullError
 
 from dmn_fem.database._errors import DatabaseError
 from dmn_fem.notation import Array
@@ -178,6 +176,8 @@ class DescriptorSpace:
 
     def _nearest(self, scaled: Array, worst: Array) -> tuple[int, float]:
         """The simplex nearest to a point outside, and how far that is."""
+        from scipy.optimize import nnls  # half a second, and most points lie inside
+
         corners = _homogeneous(self._scaled[self.simplices])
         corners[:, -1] *= _TOGETHER
         target = np.append(scaled, _TOGETHER)
@@ -205,6 +205,8 @@ def _triangulate(points: Array) -> NDArray[np.int64]:
     if dimension == 1:
         order = np.argsort(points[:, 0])
         return np.stack([order[:-1], order[1:]], axis=1)
+    from scipy.spatial import Delaunay, QhullError  # half a second, not for one descriptor
+
     direction = ((1 + np.sqrt(5)) / 2) ** -np.arange(dimension)
     shear = np.outer(direction, direction)
     np.fill_diagonal(shear, 0.0)

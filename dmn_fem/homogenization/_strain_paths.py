@@ -8,7 +8,6 @@ loading turns.
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from dmn_fem.notation import SQRT2, Array, strain_size
 
@@ -32,6 +31,8 @@ def strain_paths(dimension: int, count: int, levels: tuple[float, float], seed: 
         levels: Least and largest norm of the deviatoric strain after the first step.
         seed: Of the scrambling of the sequence.
     """
+    from scipy.stats import qmc  # nearly a second, for this alone
+
     deviators, sphere = _basis(dimension)
     size = len(deviators)
     sequence = qmc.Sobol(2 * size + 4, rng=seed)

@@ -1,5 +1,7 @@
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -177,3 +179,16 @@ def test_extrapolation_is_said(folder, call):
     assert code == 0
     assert "extrapolated" in err
     assert json.loads(out)["components"][0] == "11"
+
+
+def test_the_command_line_starts_without_what_takes_long_to_import():
+    """Help, and looking into a database, need no compiler and no scientific library."""
+    code = (
+        "import sys; from dmn_fem.cli import app;"
+        "app(['database', 'info', 'discs_2d', '--json'], standalone_mode=False);"
+        "print(sorted({'numba', 'scipy', 'matplotlib', 'torch', 'h5py'} & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.splitlines()[-1] == "[]"
