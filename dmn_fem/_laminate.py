@@ -1,12 +1,14 @@
 """A laminate and its adjoint, as plain arithmetic on numbers, arrays or `Lanes`.
 
 Stiffnesses are lists of their distinct components, row by row of the upper triangle, in engineering
-notation (tensor components, so that H holds the normal's own components). A matrix may have more
-rows than there are strains in the plane or in space: H is zero there, no jump touches them, and
-they come last. The out-of-plane strain of two dimensions is such a row; so is "1", which turns
-[[C, p], [pᵀ, 0]] into the law σ = C ε + p of a leaf.
+notation (tensor components, so that H holds the normal's own components); of matrices that are not
+symmetric both triangles are kept, row by row. A matrix may have more rows than there are strains in
+the plane or in space: H is zero there, no jump touches them, and they come last. The out-of-plane
+strain of two dimensions is such a row; so is "1", which turns [[C, p], [pᵀ, 0]] into the law
+σ = C ε + p of a leaf.
 
-With B = -K⁻¹ Hᵀ D (the jump per macroscopic strain) the laminate is the minimum over B of
+With B = -K⁻¹ Hᵀ D (the jump per macroscopic strain) C̄ = f1 C1 + f2 C2 + f1 f2 D H B, symmetric or
+not. Symmetric, it is the minimum over B of
 
     C̄ = f1 C1 + f2 C2 + f1 f2 (D H B + (D H B)ᵀ + Bᵀ K B),  D = C1 - C2,  K = Hᵀ (f2 C1 + f1 C2) H,
 
@@ -16,6 +18,9 @@ so that the derivatives of C̄ are those at fixed B: the adjoint needs no deriva
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 AXES = {2: ((0, 2), (2, 1)), 3: ((0, 3, 4), (3, 1, 5), (4, 5, 2))}
 """Row of the strain component ij."""
 MANDEL_ORDER = {2: (0, 1, 3, 2), 3: (0, 1, 2, 3, 4, 5)}
@@ -24,13 +29,23 @@ STRAINS = {2: 3, 3: 6}
 """Rows that jumps touch."""
 
 
-def positions(size: int) -> list[list[int]]:
-    """Where the components of a symmetric matrix stand among its distinct ones."""
+def positions(size: int, triangles: int = 1) -> list[list[int]]:
+    """Where the components of a matrix stand among those kept: of one triangle or of two."""
+    if triangles == 2:
+        return [[size * i + j for j in range(size)] for i in range(size)]
     place = [[0] * size for _ in range(size)]
     pairs = ((i, j) for i in range(size) for j in range(i, size))
     for number, (i, j) in enumerate(pairs):
         place[i][j] = place[j][i] = number
     return place
+
+
+def kept_components(size: int, triangles: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the components of a matrix that are kept, in their order."""
+    if triangles == 2:
+        rows, columns = np.indices((size, size)).reshape(2, -1)
+        return rows, columns
+    return np.triu_indices(size)
 
 
 def laminate(
@@ -42,6 +57,7 @@ def laminate(
     normal: Sequence[Any],
     result: Any,
     jump: Any,
+    triangles: int = 1,
 ) -> list[Any]:
     """The stiffness of a laminate, and what its adjoint and its members' strains need.
 
@@ -51,50 +67,62 @@ def laminate(
     Args:
         dimension: 2 or 3.
         size: Rows of the stiffnesses.
-        first: Distinct components of C1, (size (size + 1) / 2,).
+        first: Components of C1 that are kept: size (size + 1) / 2 distinct ones, or all size².
         second: Those of C2.
         share: f1.
         normal: Components of n, (dimension,).
-        result: Receives the distinct components of C̄.
+        result: Receives those of C̄.
         jump: Receives B row by row, (dimension · size,).
+        triangles: 1 of symmetric matrices, 2 of others.
 
     Returns:
         The upper triangle of K.
     """
-    place, axes, rows = positions(size), range(dimension), AXES[dimension]
+    place, axes, rows = positions(size, triangles), range(dimension), AXES[dimension]
+    symmetric = triangles == 1
     # H has one entry, n_b, in row (a, b) of column a.
     entries = [[(a, b) for a in axes for b in axes if rows[a][b] == i] for i in range(size)]
     products = {(b, c): normal[b] * normal[c] for b in axes for c in range(b, dimension)}
     acoustic: dict[tuple[int, int], Any] = {}
-    coupling: list[dict[int, Any]] = [{} for _ in range(size)]
-    for i in range(size):
-        for j in range(i, size):
-            a, b = first[place[i][j]], second[place[i][j]]
-            difference = a - b
-            result[place[i][j]] = b + share * difference
-            for row, column in _both(i, j):
-                for axis, along in entries[column]:
-                    _add(coupling[row], axis, difference * normal[along])
-            swapped = a - share * difference
-            # K = Hᵀ (f2 C1 + f1 C2) H
-            for row, column in _both(i, j):
-                for e, b in entries[row]:
-                    for m, c in entries[column]:
-                        if e <= m:
-                            _add(acoustic, (e, m), swapped * products[min(b, c), max(b, c)])
-    inverse, lower = _factors(dimension, acoustic)
+    coupling: list[dict[int, Any]] = [{} for _ in range(size)]  # D H
+    transposed = coupling if symmetric else [dict[int, Any]() for _ in range(size)]  # (Hᵀ D)ᵀ
+    kept = [
+        (i, j, _both(i, j) if symmetric else [(i, j)])
+        for row in range(size)
+        for column in range(row, size)
+        for i, j in ([(row, column)] if symmetric else _both(row, column))
+    ]
+    for i, j, meant in kept:
+        a, b = first[place[i][j]], second[place[i][j]]
+        difference = a - b
+        result[place[i][j]] = b + share * difference
+        for row, column in meant:
+            for axis, along in entries[column]:
+                _add(coupling[row], axis, difference * normal[along])
+            for axis, along in [] if symmetric else entries[row]:
+                _add(transposed[column], axis, difference * normal[along])
+        swapped = a - share * difference
+        # K = Hᵀ (f2 C1 + f1 C2) H
+        for row, column in meant:
+            for e, b in entries[row]:
+                for m, c in entries[column]:
+                    if e <= m or not symmetric:
+                        _add(acoustic, (e, m), swapped * products[min(b, c), max(b, c)])
+    factors = _factors(dimension, acoustic, symmetric)
     product = share * (1.0 - share)
     columns: dict[int, list[Any]] = {}
+    scaled: dict[int, list[Any]] = {}
     for i in reversed(range(size)):
-        columns[i] = _minus_solve(inverse, lower, [coupling[i][axis] for axis in axes])
+        columns[i] = _minus_solve(*factors, [transposed[i][axis] for axis in axes])
         for axis in axes:
             jump[axis * size + i] = columns[i][axis]
-        scaled = [product * coupling[i][axis] for axis in axes]
+        scaled[i] = [product * coupling[i][axis] for axis in axes]
         for j in range(i, size):
-            value = result[place[i][j]]
-            for axis in axes:
-                value = value + scaled[axis] * columns[j][axis]
-            result[place[i][j]] = value
+            for row, column in [(i, j)] if symmetric else _both(i, j):
+                value = result[place[row][column]]
+                for axis in axes:
+                    value = value + scaled[row][axis] * columns[column][axis]
+                result[place[row][column]] = value
     return [acoustic[a, e] for a in axes for e in range(a, dimension)]
 
 
@@ -203,22 +231,30 @@ def adjoint(
     return share_gradient, normal_gradient, first_x, second_x
 
 
+type _Entries = dict[tuple[int, int], Any]
+
+
 def _factors(
-    dimension: int, matrix: dict[tuple[int, int], Any]
-) -> tuple[list[Any], dict[tuple[int, int], Any]]:
-    """D⁻¹ and L of K = L D Lᵀ: no square roots, stable for positive definite K."""
-    k, inverse, lower = dict(matrix), [], {}
+    dimension: int, matrix: _Entries, symmetric: bool
+) -> tuple[list[Any], _Entries, _Entries]:
+    """D⁻¹, L and U of K = L D U, L and U of unit diagonals: without pivots, no square roots.
+
+    Stable if the symmetric part of K is positive definite; if K is symmetric, U = Lᵀ.
+    """
+    k, inverse, lower, upper = dict(matrix), [], {}, {}
     for i in range(dimension):
         inverse.append(1.0 / k[i, i])
         for j in range(i + 1, dimension):
-            lower[j, i] = k[i, j] * inverse[i]
-            for m in range(j, dimension):
+            upper[i, j] = k[i, j] * inverse[i]
+            lower[j, i] = upper[i, j] if symmetric else k[j, i] * inverse[i]
+        for j in range(i + 1, dimension):
+            for m in range(j if symmetric else i + 1, dimension):
                 k[j, m] = k[j, m] - lower[j, i] * k[i, m]
-    return inverse, lower
+    return inverse, lower, upper
 
 
 def _minus_solve(
-    inverse: list[Any], lower: dict[tuple[int, int], Any], right: list[Any]
+    inverse: list[Any], lower: _Entries, upper: _Entries, right: list[Any]
 ) -> list[Any]:
     """-K⁻¹ r."""
     value, axes = list(right), range(len(right))
@@ -228,7 +264,7 @@ def _minus_solve(
     value = [-(value[i] * inverse[i]) for i in axes]
     for i in reversed(axes):
         for j in range(i + 1, len(right)):
-            value[i] = value[i] - lower[j, i] * value[j]
+            value[i] = value[i] - upper[i, j] * value[j]
     return value
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dmn_fem._laminate import adjoint, laminate
+from dmn_fem._laminate import AXES, adjoint, laminate
 from dmn_fem.network import jump_operator
 from dmn_fem.network import laminate as laminate_of_matrices
 from dmn_fem.notation import SQRT2, Array
@@ -33,6 +33,29 @@ def test_equals_the_formula_of_the_network(dimension: int) -> None:
     found, jump = [0.0] * len(parts[0]), [0.0] * dimension * size
     laminate(dimension, size, parts[0], parts[1], 0.3, list(normal[:dimension]), found, jump)
     np.testing.assert_allclose(found, parts[2], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("dimension", "size"), [(2, 3), (2, 5), (3, 6), (3, 7)])
+def test_two_triangles_equal_the_formula(dimension: int, size: int) -> None:
+    """Matrices that are not symmetric; of symmetric ones two triangles say the same as one."""
+    rng = np.random.default_rng(size)
+    normal, f1 = rng.normal(size=dimension), 0.3
+    operator = np.zeros((size, dimension))
+    for axis in range(dimension):
+        for other in range(dimension):
+            operator[AXES[dimension][axis][other], axis] += normal[other]
+    symmetric = random_pair(size, 1)
+    skewed = [each + rng.normal(size=(size, size)) for each in symmetric]
+    for c1, c2 in (symmetric, skewed):
+        difference = c1 - c2
+        acoustic = operator.T @ ((1 - f1) * c1 + f1 * c2) @ operator
+        relaxation = -np.linalg.solve(acoustic, operator.T @ difference)
+        expected = f1 * c1 + (1 - f1) * c2 + f1 * (1 - f1) * difference @ operator @ relaxation
+        found, jump = [0.0] * size**2, [0.0] * (dimension * size)
+        laminate(dimension, size, c1.ravel(), c2.ravel(), f1, normal, found, jump, 2)
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(found, expected.ravel(), atol=1e-12 * scale)
+        np.testing.assert_allclose(jump, relaxation.ravel(), atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize(("dimension", "size"), [(2, 3), (2, 5), (3, 6), (3, 7)])

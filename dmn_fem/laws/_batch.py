@@ -76,6 +76,8 @@ class Members:
         starts[order] = ends - widths[self.phase[order]]
         starts += sum(field.size for field in (*leading, *means))
 
+        self.triangles = 1 if all(law.symmetric for law in ordered) else 2
+        """Triangles of matrices to keep: two if the tangent of a phase is not symmetric."""
         self._numbers = [numbers_of(law, dimension) for law in ordered]
         self._starts, self._widths = starts, widths
 
@@ -118,7 +120,10 @@ class Members:
             own = np.flatnonzero(self.phase == number)
             first = int(own[0]) if own.size else 0
             formula = type(law).function is None
-            address = (lanes_address if formula else point_address)(law, self.dimension)
+            if formula:
+                address = lanes_address(law, self.dimension, self.triangles)
+            else:
+                address = point_address(law, self.dimension)
             place = int(self._starts[first]) if own.size else 0
             rows[number] = formula, address, first, own.size, place, self._widths[number]
         return rows

@@ -97,7 +97,8 @@ def check(
         asymmetry.append(_difference(tangent, transposed))
         if formula:
             one, many = respond_compiled(law, current, old, dt)
-            of_many = stress, 0.5 * (tangent + transposed), new
+            kept = 0.5 * (tangent + transposed) if law.symmetric else tangent
+            of_many = stress, kept, new
             pairs = zip((*one, *many), (stress, tangent, new, *of_many), strict=True)
             compiled += [_difference(found, wanted) for found, wanted in pairs]
         old = new

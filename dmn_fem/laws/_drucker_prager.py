@@ -19,8 +19,7 @@ class DruckerPrager(PhaseLaw):
     The cone through the compressive meridian of Mohr and Coulomb: η = 6 sin φ / √3 / (3 - sin φ),
     ξ = 6 cos φ / √3 / (3 - sin φ), and in the flow potential η̄ from the dilatancy angle. De Souza
     Neto, Perić and Owen (2008), Computational Methods for Plasticity, boxes 8.8 to 8.10. The
-    tangent is symmetric if both angles are equal; networks take its symmetric part, and where a
-    leaf expands while the angles differ much they may not converge. Tension is positive.
+    tangent is symmetric if both angles are equal. Tension is positive.
 
     Attributes:
         young_modulus: E > 0, stress.

@@ -41,7 +41,7 @@ class _Nothing(models.StructModel):
 
 
 def _symmetric(tangent: list[list[Any]], i: int, j: int) -> Any:
-    """What networks keep of a tangent: its symmetric part."""
+    """What networks of symmetric phases keep of a tangent: its symmetric part."""
     one, other = tangent[i][j], tangent[j][i]
     return one if one is other else 0.5 * (one + other)
 
@@ -100,9 +100,9 @@ def _one_point(formula, parameters, strain, old, new, dt, stress, tangent):
 def _rows_of_member(law, dimension):
     """The formula between rows of a member, in engineering notation."""
 
-    def run(_, size, numbers, strain, old, new, stress, matrix):
+    def run(_, size, triangles, numbers, strain, old, new, stress, matrix):
         rows = range(size - 1)
-        order, place = MANDEL_ORDER[dimension], positions(size)
+        order, place = MANDEL_ORDER[dimension], positions(size, triangles)
         scale = [1.0 if order[row] < 3 else 1.0 / SQRT2 for row in rows]
         mandel: list[Any] = [None] * len(rows)
         for row in rows:
@@ -112,9 +112,13 @@ def _rows_of_member(law, dimension):
             new[i] = value
         for i in rows:
             stress[i] = matrix[place[i][size - 1]] = scale[i] * found[order[i]]
-            for j in range(i, size - 1):
-                factor = scale[i] * scale[j]
-                matrix[place[i][j]] = factor * _symmetric(tangent, order[i], order[j])
+            if triangles == 2:
+                matrix[place[size - 1][i]] = stress[i]
+            for j in range(i if triangles == 1 else 0, size - 1):
+                entry = tangent[order[i]][order[j]]
+                if triangles == 1:
+                    entry = _symmetric(tangent, order[i], order[j])
+                matrix[place[i][j]] = scale[i] * scale[j] * entry
         matrix[place[size - 1][size - 1]] = 0.0
 
     return run
@@ -138,7 +142,7 @@ def _member(typing_context, formula, shape, memory, places, numbers):
 def _members(formula, shape, numbers, count, memory, old, new, strain, state, stress, matrix):
     """All members of a phase, one after the other in memory and in the state."""
     size = len(shape[1])
-    components = size * (size + 1) // 2
+    components = len(shape[2]) * (size * (size - 1) // 2) + size
     for member in range(count[0]):
         places = (
             strain + member * (size - 1),
@@ -150,9 +154,9 @@ def _members(formula, shape, numbers, count, memory, old, new, strain, state, st
         _member(formula, shape, (memory, old, new, memory, memory), places, numbers)
 
 
-def _lane_signature(dimension: int) -> Any:
+def _lane_signature(dimension: int, triangles: int) -> Any:
     size = 2 * dimension + 1
-    shape = types.Tuple([types.UniTuple(types.int64, n) for n in (dimension, size)])
+    shape = types.Tuple([types.UniTuple(types.int64, n) for n in (dimension, size, triangles)])
     count = types.UniTuple(types.int64, 2)
     rows, place = [_ROWS] * 3, [types.int64] * 4
     return types.void(shape, _ROWS, count, *rows, *place)
@@ -165,9 +169,15 @@ def point_address(law: PhaseLaw, dimension: int) -> int:
     return _address(_one_point, LAW_SIGNATURE, law, dimension)
 
 
-def lanes_address(law: PhaseLaw, dimension: int) -> int:
-    """Address of the machine code of a law with a formula for many points, for `call_formula`."""
-    return _address(_members, _lane_signature(dimension), law, dimension)
+def lanes_address(law: PhaseLaw, dimension: int, triangles: int) -> int:
+    """Address of the machine code of a law with a formula for many points, for `call_formula`.
+
+    Args:
+        law: The law.
+        dimension: 2 or 3.
+        triangles: Of the members' matrices that are kept, see `dmn_fem._laminate`.
+    """
+    return _address(_members, _lane_signature(dimension, triangles), law, dimension)
 
 
 def _address(function: Any, signature: Any, law: PhaseLaw, dimension: int) -> int:
@@ -195,7 +205,7 @@ def call_formula(
     response,
 ):
     """All members of a phase by the formula at an address: arguments of `_members`."""
-    signature = _lane_signature(shape[0].count)
+    signature = _lane_signature(shape[0].count, shape[2].count)
 
     def generate(context, builder, _, arguments):
         convention = context.call_conv

@@ -36,7 +36,7 @@ class PhaseLaw:
 
     @property
     def symmetric(self) -> bool:
-        """Whether the law claims a symmetric tangent; networks use the symmetric part of others."""
+        """Whether the law claims a symmetric tangent; networks keep one triangle of it then."""
         return True
 
     def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:

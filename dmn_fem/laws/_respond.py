@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dmn_fem._laminate import MANDEL_ORDER
+from dmn_fem._laminate import MANDEL_ORDER, kept_components
 from dmn_fem.laws._formulas import lanes_address, point_address
 from dmn_fem.laws._kernels import one_by_one, side_by_side
 from dmn_fem.laws._law import PhaseLaw
@@ -73,7 +73,7 @@ def respond_compiled(
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]:
     """What `respond_many` gives, by a formula's machine code: for one point, and for `LANES`.
 
-    The second tangents are symmetrised, as networks have them.
+    The second tangents of a law that claims it are symmetrised, as networks have them.
 
     Args:
         law: A law with a formula.
@@ -89,20 +89,21 @@ def respond_compiled(
         point_address(law, dimension), numbers, strain, old, one[2], float(dt), one[0], one[1]
     )
 
-    rows, columns = np.triu_indices(size + 1)
+    triangles = 1 if law.symmetric else 2
+    rows, columns = kept_components(size + 1, triangles)
     order = np.array(MANDEL_ORDER[dimension])
     scale = np.where(order < 3, 1.0, SQRT2)
     memory = np.zeros((2 * size + rows.size, len(strain)))
     memory[:size] = (scale * strain[:, order]).T
     before, after = np.ascontiguousarray(old.T), np.zeros(old.T.shape)
-    shape = tuple(range(dimension)), tuple(range(size + 1))
-    side_by_side(
-        lanes_address(law, dimension), shape, np.append(dt, numbers)[None], memory, before, after
-    )
+    shape = tuple(range(dimension)), tuple(range(size + 1)), tuple(range(triangles))
+    address = lanes_address(law, dimension, triangles)
+    side_by_side(address, shape, np.append(dt, numbers)[None], memory, before, after)
     stress, tangent = np.empty_like(strain), np.empty((len(strain), size, size))
     stress[:, order] = (scale[:, None] * memory[size : 2 * size]).T
     matrix = np.empty((len(strain), size + 1, size + 1))
-    matrix[:, rows, columns] = matrix[:, columns, rows] = memory[2 * size :].T
+    matrix[:, columns, rows] = memory[2 * size :].T
+    matrix[:, rows, columns] = memory[2 * size :].T
     scaled = matrix[:, :size, :size] * np.outer(scale, scale)
     tangent[:, order[:, None], order] = scaled
     return one, (stress, tangent, after.T)

@@ -1,9 +1,10 @@
 """The compiled network: Newton in O(leaves) by one sweep up and one sweep down the tree.
 
 Eight points go through it side by side (`dmn_fem._lanes`); what happens at one node is in `_node`.
-``shape`` is a pair of tuples whose lengths are the dimension and the rows of a member's matrix,
-2 dimension + 1. Members are leaves, then inner nodes in post-order, the root last. Strains are in
-engineering notation inside, 33 last in 2D; Mandel at the border.
+``shape`` are three tuples whose lengths are the dimension, the rows of a member's matrix, which are
+2 dimension + 1, and the triangles of it that are kept: one if the tangents of all phases are
+symmetric, else two. Members are leaves, then inner nodes in post-order, the root last. Strains are
+in engineering notation inside, 33 last in 2D; Mandel at the border.
 
 References:
     Gajek, Schneider and Böhlke (2020), JMPS 142, for the Newton system; the sweeps are its block
@@ -35,6 +36,20 @@ UNRELIABLE = 1e-6
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
+def _components(shape):
+    """How many components of a matrix are kept."""
+    size = len(shape[1])
+    return len(shape[2]) * (size * (size - 1) // 2) + size
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _component(shape, i, j):
+    """Where among them one stands, of the upper triangle if there is one alone."""
+    size = len(shape[1])
+    return i * size + j if len(shape[2]) == 2 else i * (2 * size - i - 1) // 2 + j
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
 def places(shape, leaves, nodes):
     """Where the parts of a block's memory start, and its length.
 
@@ -46,11 +61,11 @@ def places(shape, leaves, nodes):
     step = members * (size - 1)
     stress = step + members * (size - 1)
     matrix = stress + members * (size - 1)
-    kept = matrix + members * (size * (size + 1) // 2)
+    kept = matrix + members * _components(shape)
     jump = kept + nodes * dimension * size
     direction = jump + nodes * dimension
     scalars = direction + nodes * dimension
-    end = scalars + 5 + 2 * (size - 1) + size * (size + 1) // 2
+    end = scalars + 5 + 2 * (size - 1) + _components(shape)
     return 0, step, stress, matrix, kept, jump, direction, scalars, end
 
 
@@ -58,7 +73,7 @@ def places(shape, leaves, nodes):
 def _condense(shape, children, numbers, memory, matrix, kept):
     """Sweep up: eliminate the jump of every node."""
     dimension, size = len(shape[0]), len(shape[1])
-    width, nodes = size * (size + 1) // 2, children.shape[0]
+    width, nodes = _components(shape), children.shape[0]
     for node in range(nodes):
         rows = (
             matrix + children[node, 0] * width,
@@ -133,17 +148,17 @@ def _one_by_one(
         )
         memory[lowest, lane] = min(memory[lowest, lane], code)
         new[state : state + size, lane] = after
-        place = matrix
         for i in range(width):
             scale = 1.0 if order[i] < 3 else np.sqrt(0.5)
             memory[stress + i, lane] = scale * local_stress[order[i]]
-            for j in range(i, width):
+            memory[matrix + _component(shape, i, width), lane] = memory[stress + i, lane]
+            if len(shape[2]) == 2:
+                memory[matrix + _component(shape, width, i), lane] = memory[stress + i, lane]
+            for j in range(0 if len(shape[2]) == 2 else i, width):
                 both = scale * (1.0 if order[j] < 3 else np.sqrt(0.5))
+                place = matrix + _component(shape, i, j)
                 memory[place, lane] = both * tangent[order[i], order[j]]
-                place += 1
-            memory[place, lane] = memory[stress + i, lane]
-            place += 1
-        memory[place, lane] = 0.0
+        memory[matrix + _component(shape, width, width), lane] = 0.0
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -152,7 +167,7 @@ def _respond(
 ):
     """Stress and tangent of all leaves, phase by phase, and the lowest code of their laws."""
     width = len(shape[1]) - 1
-    components = len(shape[1]) * (len(shape[1]) + 1) // 2
+    components = _components(shape)
     lowest, turned = scalars + 3, scalars + 5
     turned_stress, turned_matrix = turned + width, turned + 2 * width
     memory[lowest] = 1.0
@@ -191,7 +206,7 @@ def _respond(
 def localisation(shape, children, numbers, leaf_matrix):
     """Jumps of all nodes per unit of the macroscopic strains, (nodes, dimension · strains).
 
-    ``leaf_matrix`` holds the distinct components of every leaf's matrix, (leaves, components).
+    ``leaf_matrix`` holds the kept components of every leaf's matrix, (leaves, components).
     """
     dimension, size = len(shape[0]), len(shape[1])
     width, components = size - 1, leaf_matrix.shape[1]
@@ -244,7 +259,7 @@ def integrate(
     A state starts with the jumps, then come the means of the phases.
     """
     dimension, size = len(shape[0]), len(shape[1])
-    width, components = size - 1, size * (size + 1) // 2
+    width, components = size - 1, _components(shape)
     nodes, leaves = children.shape[0], children.shape[0] + 1
     root, phases, points = leaves + nodes - 1, laws.shape[0], macro_strain.shape[0]
     strain, step, stress, matrix, kept, jump, direction, scalars, end = places(shape, leaves, nodes)
@@ -352,19 +367,18 @@ def integrate(
                 if not np.isfinite(value):
                     code[lane] = -1
             codes[point] = code[lane]
-            place = matrix + root * components
             for i in range(width):
                 scale = 1.0 if order[i] < 3 else np.sqrt(2.0)
                 value = scale * memory[stress + root * width + i, lane]
                 macro_stress[point, order[i]] = value if code[lane] >= 0 else np.nan
                 if macro_tangent.shape[0] > 0:
-                    for j in range(i, width):
+                    for j in range(width):
                         both = scale * (1.0 if order[j] < 3 else np.sqrt(2.0))
+                        upper = len(shape[2]) == 2 or i <= j
+                        row, column = (i, j) if upper else (j, i)
+                        place = matrix + root * components + _component(shape, row, column)
                         value = both * memory[place, lane] if code[lane] >= 0 else np.nan
                         macro_tangent[point, order[i], order[j]] = value
-                        macro_tangent[point, order[j], order[i]] = value
-                        place += 1
-                    place += 1
             if code[lane] < 0:
                 new[:, lane] = old[:, lane]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dmn_fem._laminate import MANDEL_ORDER
+from dmn_fem._laminate import MANDEL_ORDER, kept_components
 from dmn_fem._lanes import LANES
 from dmn_fem.laws import Code, Field, PhaseLaw, State, Status, initial_stiffness
 from dmn_fem.laws._batch import Members
@@ -70,7 +70,8 @@ class NetworkLaw:
             dimension,
             Field("jumps", (len(tree.fraction), dimension)),
         )
-        self._shape = (tuple(range(dimension)), tuple(range(size + 1)))
+        lengths = dimension, size + 1, self._leaves.triangles
+        self._shape = tuple(tuple(range(length)) for length in lengths)
         coupling = tree.fraction * (1.0 - tree.fraction) * tree.node_weight
         self._numbers = np.column_stack([tree.fraction, tree.normal[:, :dimension], coupling])
         self._leaf_numbers = np.column_stack([tree.leaf_weight, self._leaves.share])
@@ -91,7 +92,7 @@ class NetworkLaw:
             leaves[leaf] = rotation @ leaves[leaf] @ rotation.T
         matrix = np.zeros((len(leaves), order.size + 1, order.size + 1))
         matrix[:, :-1, :-1] = leaves[:, order[:, None], order] * np.outer(scale, scale)
-        rows, columns = np.triu_indices(order.size + 1)
+        rows, columns = kept_components(order.size + 1, self._leaves.triangles)
         predictor = localisation(
             self._shape, self._tree.children, self._numbers, matrix[:, rows, columns]
         )

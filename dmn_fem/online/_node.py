@@ -3,7 +3,8 @@
 Rows of a member's matrix [[C, σ], [σᵀ, 0]] are the strains in engineering notation and the row "1",
 which no jump touches (`dmn_fem._laminate`): one laminate condenses tangent and stress together, its
 jumps per unit of "1" are the Newton corrections, and the last entry of the root is -rᵀ K⁻¹ r, the
-derivative of the incremental potential along them.
+derivative of the incremental potential (without one, the work of the residual) along them. Only if
+the tangents of all phases are symmetric is one triangle enough.
 """
 
 from dmn_fem._laminate import AXES, MANDEL_ORDER, laminate, positions
@@ -11,13 +12,13 @@ from dmn_fem._lanes import sqrt, straight_line, where
 from dmn_fem.notation import SQRT2
 
 
-def _condense(dimension, size, numbers, first, second, result, jump):
+def _condense(dimension, size, triangles, numbers, first, second, result, jump):
     """C̄ and s̄ of a node; kept for the way down: its jumps per macroscopic strain and "1"."""
     normal = [numbers[1 + axis] for axis in range(dimension)]
-    laminate(dimension, size, first, second, numbers[0], normal, result, jump)
+    laminate(dimension, size, first, second, numbers[0], normal, result, jump, triangles)
 
 
-def _descend(dimension, size, numbers, kept, member, jump, left, right):
+def _descend(dimension, size, triangles, numbers, kept, member, jump, left, right):
     """From Δε of a node its Δa and those of its children."""
     strain = [member[i] for i in range(size - 1)]
     jumps = []
@@ -30,7 +31,7 @@ def _descend(dimension, size, numbers, kept, member, jump, left, right):
     _split(dimension, numbers, jumps, strain, left, right)
 
 
-def _localise(dimension, size, numbers, jump, member, left, right):
+def _localise(dimension, size, triangles, numbers, jump, member, left, right):
     """ε1 = ε + f2 H a and ε2 = ε - f1 H a."""
     jumps = [jump[a] for a in range(dimension)]
     _split(dimension, numbers, jumps, [member[i] for i in range(size - 1)], left, right)
@@ -52,7 +53,7 @@ def _split(dimension, numbers, jumps, strain, left, right):
             left[i] = right[i] = value
 
 
-def _average(dimension, size, numbers, first, second, mean, jump, sums):
+def _average(dimension, size, triangles, numbers, first, second, mean, jump, sums):
     """Mean stress of a node; the largest |Hᵀ(σ1 - σ2)|² and the work of the jumps go to sums.
 
     ``numbers`` continues with the node's weight times f1 f2.
@@ -73,7 +74,7 @@ def _average(dimension, size, numbers, first, second, mean, jump, sums):
     sums[1] = sums[1] + numbers[1 + dimension] * sum(work[1:], work[0])
 
 
-def _predict(dimension, size, numbers, before, increment, jump):
+def _predict(dimension, size, triangles, numbers, before, increment, jump):
     """Jumps at the start: the old ones and those of an elastic increment."""
     width = size - 1
     for a in range(dimension):
@@ -83,14 +84,14 @@ def _predict(dimension, size, numbers, before, increment, jump):
         jump[a] = total
 
 
-def _norm(dimension, size, numbers, stress, total):
+def _norm(dimension, size, triangles, numbers, stress, total):
     """Adds a leaf's weight times the Frobenius norm of its stress."""
     scale = [2.0 if i >= dimension and i != 3 * (dimension == 2) else 1.0 for i in range(size - 1)]
     squares = [factor * stress[i] * stress[i] for i, factor in enumerate(scale)]
     total[0] = total[0] + numbers[0] * sqrt(sum(squares[1:], squares[0]))
 
 
-def _mean(dimension, size, numbers, strain, stress, means):
+def _mean(dimension, size, triangles, numbers, strain, stress, means):
     """Adds a leaf's share of its phase's mean strain and mean stress, in Mandel components."""
     width = size - 1
     for row, place in enumerate(MANDEL_ORDER[dimension]):
@@ -101,13 +102,13 @@ def _mean(dimension, size, numbers, strain, stress, means):
         means[width + place] = means[width + place] + (part * SQRT2 if shear else part)
 
 
-def _move(dimension, size, numbers, amount, correction, value):
+def _move(dimension, size, triangles, numbers, amount, correction, value):
     """Adds a part of a correction; what is not finite does not reach lanes that stay."""
     part = amount[0]
     value[0] = value[0] + where(part * part > 0.0, part * correction[0], 0.0)
 
 
-def _turn_in(dimension, size, numbers, strain, local):
+def _turn_in(dimension, size, triangles, numbers, strain, local):
     """A strain in the axes of a leaf; ``numbers`` is its Mandel rotation, row by row."""
     width, order = size - 1, MANDEL_ORDER[dimension]
     scale = [1.0 if place < 3 else SQRT2 for place in order]
@@ -119,9 +120,9 @@ def _turn_in(dimension, size, numbers, strain, local):
         local[row] = sum(terms[1:], terms[0])
 
 
-def _turn_out(dimension, size, numbers, stress, matrix, turned_stress, turned):
+def _turn_out(dimension, size, triangles, numbers, stress, matrix, turned_stress, turned):
     """Stress and matrix from the axes of a leaf."""
-    width, order, place = size - 1, MANDEL_ORDER[dimension], positions(size)
+    width, order, place = size - 1, MANDEL_ORDER[dimension], positions(size, triangles)
     scale = [1.0 if component < 3 else SQRT2 for component in order]
     q = [
         [numbers[order[i] * width + order[j]] * (scale[j] / scale[i]) for j in range(width)]
@@ -130,9 +131,11 @@ def _turn_out(dimension, size, numbers, stress, matrix, turned_stress, turned):
     for i in range(width):
         terms = [q[i][j] * stress[j] for j in range(width)]
         turned_stress[i] = turned[place[i][width]] = sum(terms[1:], terms[0])
+        if triangles == 2:
+            turned[place[width][i]] = turned_stress[i]
         half = [[q[i][k] * matrix[place[k][j]] for k in range(width)] for j in range(width)]
         row = [sum(each[1:], each[0]) for each in half]
-        for j in range(i, width):
+        for j in range(i if triangles == 1 else 0, width):
             terms = [row[k] * q[j][k] for k in range(width)]
             turned[place[i][j]] = sum(terms[1:], terms[0])
     turned[place[width][width]] = 0.0

@@ -64,7 +64,7 @@ def test_one_point_compiled_equals_arrays(dimension: int, name: str) -> None:
 
 @pytest.mark.parametrize("name", LAWS)
 def test_eight_points_at_once_equal_arrays(name: str) -> None:
-    """Through a network of one leaf; its tangent is the symmetric part."""
+    """Through a network of one leaf."""
     law, points = LAWS[name], LANES + 3
     composite = material_law(law, 3)
     state = composite.allocate(points)
@@ -73,8 +73,7 @@ def test_eight_points_at_once_equal_arrays(name: str) -> None:
         assert (composite.integrate(strain, state, stress, tangent, 0.7).codes == 1).all()
         state.accept()
         np.testing.assert_allclose(stress, stresses, atol=1e-12)
-        symmetric = 0.5 * (tangents + tangents.transpose(0, 2, 1))
-        np.testing.assert_allclose(tangent, symmetric, atol=1e-10)
+        np.testing.assert_allclose(tangent, tangents, atol=1e-10)
         place = 0
         for field in law.fields(3):
             found = state[f"matrix.{field.name}"].reshape(points, -1)
@@ -146,7 +145,7 @@ def test_formula_and_function_give_the_same_network(dimension: int, oriented: bo
 
 
 def test_parameters_are_not_compiled_in() -> None:
-    assert lanes_address(ByFormula(1.0, 2.0), 2) == lanes_address(ByFormula(3.0, 4.0), 2)
+    assert lanes_address(ByFormula(1.0, 2.0), 2, 1) == lanes_address(ByFormula(3.0, 4.0), 2, 1)
     assert point_address(LAWS["chaboche"], 2) != point_address(LAWS["prager"], 2)
     assert point_address(LAWS["voce"], 3) != point_address(LAWS["power"], 3)
 

@@ -21,7 +21,7 @@ INELASTIC = [name for name in LAWS if name not in ("elastic", "transverse", "ort
 
 @pytest.mark.parametrize("name", LAWS)
 def test_in_a_network(name: str) -> None:
-    """Along a path with unloading; the macroscopic tangent of a symmetric law is consistent."""
+    """Along a path with unloading; the macroscopic tangent is consistent."""
     rng = np.random.default_rng(3)
     network = Network.random(3, ("matrix", "inclusion"), (0.7, 0.3), 8, rng)
     law = NetworkLaw(network, {"matrix": LAWS[name], "inclusion": LinearElastic(500.0, 0.2)}, 1e-11)
@@ -32,13 +32,12 @@ def test_in_a_network(name: str) -> None:
         status = law.integrate(strain, state, stress, tangent, dt=0.5)
         assert (status.codes == 1).all()
         before = state.new.copy()
-        if LAWS[name].symmetric:
-            step = 1e-7 * rng.normal(size=6)
-            law.integrate(strain + step, state, moved, dt=0.5)
-            up = moved.copy()
-            law.integrate(strain - step, state, moved, dt=0.5)
-            scale = np.abs(tangent).max() * np.abs(step).max()
-            np.testing.assert_allclose(tangent @ step, 0.5 * (up - moved), atol=2e-5 * scale)
+        step = 1e-7 * rng.normal(size=6)
+        law.integrate(strain + step, state, moved, dt=0.5)
+        up = moved.copy()
+        law.integrate(strain - step, state, moved, dt=0.5)
+        scale = np.abs(tangent).max() * np.abs(step).max()
+        np.testing.assert_allclose(tangent @ step, 0.5 * (up - moved), atol=2e-5 * scale)
         state.new[:] = before
         state.accept()
 

@@ -88,7 +88,7 @@ class Flattened:
         self.internal = [answer[3] for answer in answers]
         coupled = np.einsum("lin,lij->nj", weighted, tangent)
         macro = np.einsum("l,lij->ij", self.weights, tangent)
-        macro -= coupled.T @ np.linalg.solve(matrix, coupled)
+        macro -= np.einsum("lij,ljn->in", tangent, weighted) @ np.linalg.solve(matrix, coupled)
         return self.weights @ stress, macro
 
 
