@@ -14,9 +14,9 @@ demo: $(VENV)/.installed-fem  ## Run the plate with a hole on the database that 
 
 # Three processes: DOLFINx, PyTorch and what else the tests import (VTK) bring libraries that clash in one.
 test: check  ## Style, types, import contracts and all tests.
-	$(PYTHON) -m pytest tests/fem
+	$(PYTHON) -m pytest tests/fem tests/bridges
 	$(PYTHON) -m pytest tests/training $(WITH_PYTORCH)
-	$(PYTHON) -m pytest --ignore=tests/fem --ignore=tests/training --ignore=$(WITH_PYTORCH)
+	$(PYTHON) -m pytest --ignore=tests/fem --ignore=tests/bridges --ignore=tests/training --ignore=$(WITH_PYTORCH)
 
 check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

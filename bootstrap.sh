@@ -43,3 +43,6 @@ else
     installer=("$venv/bin/python" -m pip install --quiet)
 fi
 "${installer[@]}" --constraint constraints.txt --editable ".[$extra]"
+if [ "$extra" = dev ]; then # a neighbour in tests; its requirements name another distribution of DOLFINx
+    "${installer[@]}" --constraint constraints.txt --no-deps dolfinx-external-operator
+fi
