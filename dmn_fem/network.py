@@ -12,6 +12,7 @@ References:
     Gajek, Schneider and Böhlke (2020), On the micromechanics of deep material networks, JMPS 142.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -292,6 +293,75 @@ class Network:
             normal_angles=angles_of_normals(self.normals @ matrix.T, self.dimension),
             leaf_orientation=orientation,
         )
+
+    def grafted(self, networks: Mapping[str, "Network"]) -> "Network":
+        """One network of two scales: leaves of some phases are networks themselves.
+
+        So a yarn of a weave is a bundle of fibres. The scales are apart: a grafted network answers
+        where its leaf was, in the axes of that leaf, and its phases join those of this network;
+        phases of one name are one.
+
+        Args:
+            networks: What becomes of all leaves of a phase, by the phase's name.
+
+        Raises:
+            ValueError: If a phase is not there, or a network has another dimension.
+        """
+        for name, network in networks.items():
+            if name not in self.phases:
+                raise ValueError(f"no phase {name!r}; there are {', '.join(self.phases)}")
+            if network.dimension != self.dimension:
+                raise ValueError(
+                    f"the network for {name} has dimension {network.dimension}, "
+                    f"this one {self.dimension}"
+                )
+        kept = [Network.homogeneous(name, self.dimension) for name in self.phases]
+        parts = [networks.get(phase, own) for phase, own in zip(self.phases, kept, strict=True)]
+        phases = tuple(dict.fromkeys(name for part in parts for name in part.phases))
+        oriented = any(each.leaf_orientation is not None for each in (self, *parts))
+        own_depth = (self.leaves - 1).bit_length()
+        depth = own_depth + max((part.leaves - 1).bit_length() for part in parts)
+        leaves = 2**depth
+        weight, phase = np.zeros(leaves), np.zeros(leaves, dtype=np.int64)
+        normal = np.tile([1.0, 0.0, 0.0], (leaves - 1, 1))
+        orientation = np.tile([1.0, 0.0, 0.0, 0.0], (leaves, 1))
+        normal[: self.leaves - 1] = self.normals
+        turns = self.leaf_orientation
+        for leaf, number in enumerate(self.leaf_phase):
+            part = parts[number]
+            if turns is not None:
+                whole = part if part.leaf_orientation is not None else part._aligned()
+                part = whole.rotated(rotation_from_quaternion(turns[leaf]))
+            inner = part.leaves - 1
+            places = np.empty(2 * part.leaves - 1, dtype=np.int64)
+            places[0] = self.leaves - 1 + leaf
+            for node in range(inner):
+                places[2 * node + 1 : 2 * node + 3] = 2 * places[node] + (1, 2)
+            normal[places[:inner]] = part.normals
+            ends = places[inner:]
+            while (ends < leaves - 1).any():  # all leaves to the lowest level, first children
+                ends = np.where(ends < leaves - 1, 2 * ends + 1, ends)
+            ends -= leaves - 1
+            weight[ends] = self.leaf_weights[leaf] * part.leaf_weights
+            phase[ends] = np.array([phases.index(name) for name in part.phases])[part.leaf_phase]
+            if part.leaf_orientation is not None:
+                orientation[ends] = part.leaf_orientation
+        activation = np.full(leaves, -np.inf)
+        activation[weight > 0] = softplus_inverse(weight[weight > 0])
+        total = np.bincount(phase, weight, minlength=len(phases))
+        return Network(
+            self.dimension,
+            phases,
+            phase,
+            total / total.sum(),
+            activation,
+            angles_of_normals(normal, self.dimension),
+            orientation if oriented else None,
+        )
+
+    def _aligned(self) -> "Network":
+        """The same network with leaf orientations: those of no rotation."""
+        return replace(self, leaf_orientation=np.tile([1.0, 0.0, 0.0, 0.0], (self.leaves, 1)))
 
     def tree(self) -> Tree:
         """The network without its zero-weight leaves, ready for evaluation."""

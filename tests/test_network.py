@@ -12,6 +12,7 @@ from dmn_fem.notation import (
     mandel_rotation,
     orthotropic_stiffness,
     rotation_from_quaternion,
+    strain_size,
     to_mandel,
 )
 
@@ -240,3 +241,66 @@ def test_random_orientations_leave_all_else_as_it_was(dimension: int) -> None:
     np.testing.assert_array_equal(oriented.leaf_activation, plain.leaf_activation)
     assert np.linalg.norm(oriented.leaf_orientation, axis=1) == pytest.approx(np.ones(9))
     assert (oriented.leaf_orientation[:, 1:3] == 0).all() == (dimension == 2)
+
+
+def triclinic(rng, dimension):
+    size = strain_size(dimension)
+    root = rng.normal(size=(size, size))
+    return root @ root.T + size * np.eye(size)
+
+
+@given(
+    seed=st.integers(0, 1000),
+    dimension=st.sampled_from([2, 3]),
+    leaves=st.integers(2, 9),
+    oriented=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_grafted_network_homogenises_in_two_steps(seed, dimension, leaves, oriented):
+    rng = np.random.default_rng(seed)
+    outer = Network.random(
+        dimension, ("resin", "warp", "weft"), [0.3, 0.3, 0.4], max(leaves, 3), rng
+    )
+    if oriented:
+        outer = Network.random(
+            dimension, outer.phases, outer.phase_fraction, outer.leaves, rng, oriented=True
+        )
+    bundle = Network.random(dimension, ("resin", "fibre"), [0.4, 0.6], 5, rng, oriented=oriented)
+    dead = bundle.leaf_activation.copy()
+    dead[2] = -np.inf
+    bundle = replace(bundle, leaf_activation=dead)
+    turned = bundle.rotated(rotation_of(rng, dimension)) if oriented else bundle
+    size = strain_size(dimension)
+    resin, fibre = (triclinic(rng, dimension) for _ in range(2))
+    network = outer.grafted({"warp": bundle, "weft": turned})
+    assert network.phases == ("resin", "fibre")
+    np.testing.assert_allclose(network.phase_fraction, [0.3 + 0.7 * 0.4, 0.7 * 0.6])
+    assert len(network.tree().leaf_weight) == sum(
+        {0: 1, 1: 4, 2: 4}[int(phase)] for phase in outer.leaf_phase
+    )
+    yarns = [each.stiffness([resin, fibre]) for each in (bundle, turned)]
+    expected = outer.stiffness([resin, *yarns])
+    np.testing.assert_allclose(
+        network.stiffness([resin, fibre]), expected, rtol=1e-10, atol=1e-10 * size
+    )
+
+
+def test_yarns_turn_with_the_leaves_that_they_are():
+    rng = np.random.default_rng(5)
+    outer = Network.random(3, ("yarn",), [1.0], 3, rng, oriented=True)
+    bundle = Network.random(3, ("resin", "fibre"), [0.4, 0.6], 4, rng)
+    phases = [isotropic_stiffness(3.0, 0.35), isotropic_stiffness(70.0, 0.2)]
+    np.testing.assert_allclose(
+        outer.grafted({"yarn": bundle}).stiffness(phases),
+        outer.stiffness([bundle.stiffness(phases)]),
+        rtol=1e-11,
+        atol=1e-11,
+    )
+
+
+def test_what_cannot_be_grafted_is_refused():
+    outer, other = Network.homogeneous("resin", 3), Network.homogeneous("resin", 2)
+    with pytest.raises(ValueError, match="no phase 'yarn'; there are"):
+        outer.grafted({"yarn": outer})
+    with pytest.raises(ValueError, match="has dimension 2, this one 3"):
+        outer.grafted({"resin": other})
