@@ -66,6 +66,7 @@ class Clocked:
     def __init__(self, law: Law) -> None:
         self.law = law
         self.dimension, self.strain_size = law.dimension, law.strain_size
+        self.external = law.external
         self.wall = self.cpu = 0.0
 
     def allocate(self, points: int) -> State:
@@ -77,11 +78,17 @@ class Clocked:
         return self.law.averages(state)
 
     def integrate(
-        self, strain: Any, state: State, stress: Any, tangent: Any = None, dt: float = 0.0
+        self,
+        strain: Any,
+        state: State,
+        stress: Any,
+        tangent: Any = None,
+        dt: float = 0.0,
+        external: Mapping[str, Any] | None = None,
     ) -> Status:
         """See `dmn_fem.laws.Law`."""
         wall, cpu = time.perf_counter(), time.process_time()
-        status = self.law.integrate(strain, state, stress, tangent, dt)
+        status = self.law.integrate(strain, state, stress, tangent, dt, external)
         self.wall += time.perf_counter() - wall
         self.cpu += time.process_time() - cpu
         return status

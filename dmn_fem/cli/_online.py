@@ -37,7 +37,8 @@ def point(
     """Drive one point along a path of prescribed strains and stresses.
 
     Of a database the network answers, of a phase image the full field. Components in files
-    are tensor components; one in no column has zero strain.
+    are tensor components; one in no column has zero strain. Laws that depend on temperature
+    need a column temperature.
 
     Example: `dmn-fem point discs_2d --phases phases.toml --path path.csv --at volume_fraction=0.3
     --output result.csv`
@@ -68,7 +69,7 @@ def point(
             raise ValueError(f"{file} is a database; --local and --histogram are for phase images")
         network, error = ask(file, at, extrapolate)
         law = NetworkLaw(network, read_laws(phases, "database", network.phases))
-        response, fields = drive(law, LoadPath.read(path, network.dimension)), None
+        response, fields = drive(law, LoadPath.read(path, law.dimension, law.external)), None
         console.print(error_line(error))
     response.write(output)
     if fields is not None and local is not None:
@@ -92,8 +93,11 @@ def _drive_cell(file: Path, phases: Path, path: Path) -> "tuple[Response, LocalF
 
     image = PhaseImage.load(file)
     law = UnitCellLaw(image, read_laws(phases, "image", image.names))
-    rows = LoadPath.read(path, image.dimension)
+    rows = LoadPath.read(path, law.dimension, law.external)
     with progress_bar() as bar:
         task = bar.add_task("rows", total=len(rows.time), note="")
         response = drive(law, rows, progress=lambda done: bar.update(task, completed=done))
-    return response, None if response.failed else law.local_fields(response.state)
+    if response.failed:
+        return response, None
+    outside = {name: float(values[-1]) for name, values in response.external.items()}
+    return response, law.local_fields(response.state, external=outside)

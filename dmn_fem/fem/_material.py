@@ -7,7 +7,7 @@ on its own rank, the norm of the residual is then NaN on all ranks, and SNES end
 the same reason.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import basix.ufl
@@ -56,6 +56,7 @@ class MaterialField:
         dx: The measure that goes with it.
         status: What the law said of the owned points when it was last asked.
         dt: Time step that the law is given.
+        external: Values of the external fields at the owned points when it was last asked.
 
     Args:
         law: Any law that fulfils `dmn_fem.laws.Law`.
@@ -64,9 +65,13 @@ class MaterialField:
         degree: Polynomial degree that the quadrature integrates exactly.
         subdomain: Tags of cells and the tag where the law holds; everywhere by default. All
             fields of a form share the tags.
+        external: Scalar UFL expressions (constants, functions, ...) of the external fields that the
+            law reads, by name, for example ``{"temperature": T}``. They are evaluated at the
+            quadrature points whenever the law is asked; the jacobian holds them fixed.
 
     Raises:
-        ValueError: If strain, mesh and law are of different dimensions.
+        ValueError: If strain, mesh and law are of different dimensions, or external fields are
+            missing, unknown or no scalars.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class MaterialField:
         strain: Any,
         degree: int = 2,
         subdomain: tuple[MeshTags, int] | None = None,
+        external: Mapping[str, Any] | None = None,
     ) -> None:
         functions = extract_coefficients(strain)
         spaces = [f.function_space for f in functions if isinstance(f, fem.Function)]
@@ -103,6 +109,17 @@ class MaterialField:
         self._strain = strain
         self._points = points
         self._expression = fem.Expression(strain, points)
+        given = {field: ufl.as_ufl(value) for field, value in (external or {}).items()}
+        if set(given) != set(law.external):
+            raise ValueError(
+                f"the law reads {', '.join(law.external) or 'no external fields'} and is given "
+                f"{', '.join(given) or 'no external fields'}"
+            )
+        for field, value in given.items():
+            if value.ufl_shape != ():
+                raise ValueError(f"{field} has the shape {value.ufl_shape}; it must be a scalar")
+        self._outside = {field: fem.Expression(value, points) for field, value in given.items()}
+        self.external: dict[str, Array] = {}
 
         owned = mesh.topology.index_map(mesh.topology.dim).size_local
         metadata = {"quadrature_degree": degree, "quadrature_scheme": "default"}
@@ -184,10 +201,14 @@ class MaterialField:
     def _integrate(self, needs_tangent: bool) -> None:
         """Stress, new state and, if needed, tangent at the present strain, if not yet there."""
         self._expression.eval(self.mesh, self.cells, values=self._strains)
+        outside = {
+            name: each.eval(self.mesh, self.cells).ravel() for name, each in self._outside.items()
+        }
         if (
             self._integrated is not None
             and (self._tangent_is_current or not needs_tangent)
             and np.array_equal(self._strains, self._integrated)
+            and all(np.array_equal(outside[name], self.external[name]) for name in outside)
         ):
             return
         size, points = self.law.strain_size, self.state.points
@@ -195,13 +216,13 @@ class MaterialField:
         stress = stresses[self._where].reshape(points, size)
         tangent = tangents[self._where].reshape(points, size, size) if needs_tangent else None
         strain = self._strains.reshape(points, size)
-        self.status = self.law.integrate(strain, self.state, stress, tangent, self.dt)
+        self.status = self.law.integrate(strain, self.state, stress, tangent, self.dt, outside)
         stress[self.status.codes == Code.FAILED] = np.nan
         if not isinstance(self._where, slice):  # those were copies, not views
             stresses[self._where] = stress.reshape(self._strains.shape)
             if tangent is not None:
                 tangents[self._where] = tangent.reshape(*self._strains.shape, size)
-        self._integrated = self._strains.copy()
+        self._integrated, self.external = self._strains.copy(), outside
         self._tangent_is_current = needs_tangent
 
     def accept(self) -> None:

@@ -75,7 +75,6 @@ class UnitCellLaw:
             self.dimension,
             *leading,
         )
-        self._of_parts = self._members.compiled_from(self._cut.whole)
         self._every = np.arange(self._grid.voxels)
         self._no_rotation = np.zeros((0, size, size))
 
@@ -89,6 +88,11 @@ class UnitCellLaw:
         """4 or 6."""
         return strain_size(self._grid.dimension)
 
+    @property
+    def external(self) -> tuple[str, ...]:
+        """Names of the external fields that the laws read."""
+        return self._members.external
+
     def allocate(self, points: int) -> State:
         """A stress-free state."""
         return self._members.allocate(points)
@@ -100,9 +104,11 @@ class UnitCellLaw:
         stress: Array,
         tangent: Array | None = None,
         dt: float = 0.0,
+        external: Mapping[str, Array] | None = None,
     ) -> Status:
         """Integrate to a total strain; see `dmn_fem.laws.Law.integrate`."""
         points = strain.shape[0]
+        outside = self._members.external_values(external, points)
         codes = np.empty(points, dtype=np.int8)
         iterations = np.empty(points, dtype=np.int32)
         for point in range(points):
@@ -112,6 +118,7 @@ class UnitCellLaw:
                     state.old[point, :, 0],
                     state.new[point, :, 0],
                     float(dt),
+                    self._members.compiled_at(outside[:, point]),
                     stress[point],
                     None if tangent is None else tangent[point],
                 )
@@ -128,14 +135,22 @@ class UnitCellLaw:
         """Averages over each phase: strain, stress and the internal variables of its law."""
         return self._members.averages(state)
 
-    def local_fields(self, state: State, point: int = 0) -> LocalFields:
+    def local_fields(
+        self, state: State, point: int = 0, external: Mapping[str, float] | None = None
+    ) -> LocalFields:
         """Strain, stress and internal variables within the cell of one point, as accepted.
 
         The stress is that of an increment without strain and time, hence of a law whose stress
-        follows from strain and internal variables.
+        follows from strain, internal variables and external fields.
+
+        Args:
+            state: Of a batch.
+            point: In it.
+            external: Values of the `external` fields.
 
         Raises:
-            ValueError: If phases have internal variables of one name and different shapes.
+            ValueError: If phases have internal variables of one name and different shapes, or
+                external fields are missing or unknown.
         """
         members, past = self._members, state.old[point, :, 0]
         mean = sum(
@@ -144,7 +159,8 @@ class UnitCellLaw:
         )
         displacement, jump = self._unknowns(past)
         strain = self._cut.member_strain(self._grid.strain(mean, displacement), jump)
-        stress, *_ = self._respond(members.compiled, strain, past, past.copy(), 0.0)
+        compiled = members.compiled_at(members.external_values(external, 1)[:, 0])
+        stress, *_ = self._respond(compiled, strain, past, past.copy(), 0.0)
         return LocalFields(
             self.image.shape,
             self.image.names,
@@ -190,6 +206,7 @@ class UnitCellLaw:
         old: Array,
         new: Array,
         dt: float,
+        members: Compiled,
         mean_stress: Array,
         mean_tangent: Array | None,
     ) -> tuple[int, int]:
@@ -202,15 +219,17 @@ class UnitCellLaw:
         if not np.isfinite(mean_strain).all():
             return code, count
 
+        of_parts = self._members.compiled_from(members, cut.whole)
+
         def respond_in_parts(strain: Array) -> tuple[Array, Array]:
-            return self._respond(self._of_parts, strain, old, new, dt)[:2]
+            return self._respond(of_parts, strain, old, new, dt)[:2]
 
         while True:
             around = grid.strain(mean_strain, displacement)
             if cut.voxel.size and count > 0:
                 cut.relax(around, jump, respond_in_parts, _LOCAL * unbalanced)
             strain = cut.member_strain(around, jump)
-            stress, tangent, law_code = self._respond(self._members.compiled, strain, old, new, dt)
+            stress, tangent, law_code = self._respond(members, strain, old, new, dt)
             local = cut.condense(stress, tangent)
             force = grid.force(local.stress)
             if slope < 0.0 and halvings < MAX_HALVINGS:
@@ -247,9 +266,9 @@ class UnitCellLaw:
             slope, share, halvings = float(np.vdot(force, step)), 1.0, 0
 
         new[: self._leading] = np.concatenate([displacement.ravel(), jump.ravel()])
-        members = self._members
-        means = new[self._leading : self._leading + 2 * size * len(members.laws)]
-        store_means(members.phase, members.share, strain, stress, means)
+        ours = self._members
+        means = new[self._leading : self._leading + 2 * size * len(ours.laws)]
+        store_means(ours.phase, ours.share, strain, stress, means)
         mean_stress[:] = local.stress.mean(axis=0)
         if mean_tangent is not None:
             mean_tangent[:] = effective_stiffness(

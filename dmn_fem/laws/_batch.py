@@ -5,11 +5,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from dmn_fem._lanes import LANES
 from dmn_fem.laws._formulas import lanes_address, point_address
 from dmn_fem.laws._law import PhaseLaw
-from dmn_fem.laws._protocol import Field, Record, State
+from dmn_fem.laws._protocol import Field, Record, State, external_values
 from dmn_fem.laws._tracing import numbers_of
 from dmn_fem.notation import Array, strain_size
 
@@ -78,7 +79,18 @@ class Members:
 
         self.triangles = 1 if all(law.symmetric for law in ordered) else 2
         """Triangles of matrices to keep: two if the tangent of a phase is not symmetric."""
-        self._numbers = [numbers_of(law, dimension) for law in ordered]
+        self.external = tuple(dict.fromkeys(name for law in ordered for name in law.external))
+        """Names of the external fields that the laws read."""
+        needed = [(phase, name) for phase, law in enumerate(ordered) for name in law.external]
+        self._external_row = np.array([self.external.index(name) for _, name in needed], dtype=int)
+        # Behind the parameters of a law there is room for its external fields.
+        self._numbers = [
+            np.append(numbers_of(law, dimension), np.zeros(len(law.external))) for law in ordered
+        ]
+        numbers_end = np.cumsum([part.size for part in self._numbers])
+        pairs = zip(numbers_end, ordered, strict=True)
+        rooms = [np.arange(end - len(law.external), end) for end, law in pairs]
+        self._rooms = np.concatenate(rooms)
         self._starts, self._widths = starts, widths
 
     @cached_property
@@ -94,18 +106,43 @@ class Members:
             self._widths,
         )
 
-    def compiled_from(self, start: int) -> Compiled:
+    def compiled_from(self, members: Compiled, start: int) -> Compiled:
         """`compiled` of the members from a number on."""
-        phase, addresses, constants, constant_starts, starts, widths = self.compiled
+        phase, addresses, constants, constant_starts, starts, widths = members
         return phase[start:], addresses, constants, constant_starts, starts[start:], widths
+
+    def compiled_at(self, external: Array) -> Compiled:
+        """`compiled` where the external fields have values: a column of `external_values`."""
+        phase, addresses, constants, constant_starts, starts, widths = self.compiled
+        constants = constants.copy()
+        constants[self._rooms] = external
+        return phase, addresses, constants, constant_starts, starts, widths
+
+    def external_values(self, given: Mapping[str, ArrayLike] | None, points: int) -> Array:
+        """External fields of all laws, phase by phase, (rows, points).
+
+        Raises:
+            ValueError: If fields are missing, unknown or of another shape.
+        """
+        return external_values(self.external, given, points)[self._external_row]
+
+    def external_in_lanes(self, given: Mapping[str, ArrayLike] | None, points: int) -> Array:
+        """`external_values` for kernels that take `LANES` points, (blocks, rows, `LANES`)."""
+        values = self.external_values(given, points)
+        blocks = -(-points // LANES)
+        full = np.empty((len(values), blocks * LANES))
+        full[:, :points] = values
+        full[:, points:] = values[:, -1:]
+        return np.ascontiguousarray(full.reshape(len(values), blocks, LANES).swapaxes(0, 1))
 
     def in_lanes(self, dt: float) -> tuple[NDArray[np.int64], Array]:
         """What kernels need that take `LANES` points side by side; members must be phase by phase.
 
         Returns:
             A row for every phase: whether the address is that of a formula, the address, the first
-            member, their number, where their internal variables start, and their width. The time
-            step and the parameters of every phase, one row each.
+            member, their number, where their internal variables start, and their width; how many
+            parameters and external fields it has together, how many external fields, and the first
+            of these. The time step and the parameters of every phase, one row each.
         """
         numbers = np.zeros((len(self.laws), 1 + max(part.size for part in self._numbers)))
         numbers[:, 0] = dt
@@ -115,7 +152,8 @@ class Members:
 
     @cached_property
     def _lane_rows(self) -> NDArray[np.int64]:
-        rows = np.zeros((len(self.laws), 6), dtype=np.int64)
+        rows = np.zeros((len(self.laws), 9), dtype=np.int64)
+        first_field = 0
         for number, law in enumerate(self.laws.values()):
             own = np.flatnonzero(self.phase == number)
             first = int(own[0]) if own.size else 0
@@ -125,7 +163,10 @@ class Members:
             else:
                 address = point_address(law, self.dimension)
             place = int(self._starts[first]) if own.size else 0
-            rows[number] = formula, address, first, own.size, place, self._widths[number]
+            fields = len(law.external)
+            rows[number, :6] = formula, address, first, own.size, place, self._widths[number]
+            rows[number, 6:] = self._numbers[number].size, fields, first_field
+            first_field += fields
         return rows
 
     def allocate(self, points: int, lanes: int = 1) -> State:

@@ -1,6 +1,7 @@
 """What a law is worth before it goes into a network."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +69,12 @@ class LawReport:
 
 @np.errstate(invalid="ignore")  # a NaN is reported, not warned of
 def check(
-    law: PhaseLaw, dimension: int = 3, strain: float = 0.01, dt: float = 1.0, seed: int = 0
+    law: PhaseLaw,
+    dimension: int = 3,
+    strain: float = 0.01,
+    dt: float = 1.0,
+    seed: int = 0,
+    external: Mapping[str, float] | None = None,
 ) -> LawReport:
     """Check tangent, work, symmetry, objectivity and machine code of a law.
 
@@ -81,6 +87,10 @@ def check(
         strain: Size of the random steps.
         dt: Time step.
         seed: Of the walks.
+        external: Values of the external fields, constant in time; by default those of the law.
+
+    Raises:
+        ValueError: If external fields are missing or unknown.
     """
     rng = np.random.default_rng(seed)
     size = strain_size(dimension)
@@ -90,13 +100,13 @@ def check(
     formula = type(law).function is None
     asymmetry, objectivity, compiled = [0.0], [0.0], [0.0]
     for current in walk:
-        stress, tangent, new = respond_many(law, current, old, dt)
-        turned, _, turned_old = respond_many(law, current @ turn.T, turned_old, dt)
+        stress, tangent, new = respond_many(law, current, old, dt, external)
+        turned, _, turned_old = respond_many(law, current @ turn.T, turned_old, dt, external)
         transposed = tangent.transpose(0, 2, 1)
         objectivity.append(_difference(turned, stress @ turn.T))
         asymmetry.append(_difference(tangent, transposed))
         if formula:
-            one, many = respond_compiled(law, current, old, dt)
+            one, many = respond_compiled(law, current, old, dt, external)
             kept = 0.5 * (tangent + transposed) if law.symmetric else tangent
             of_many = stress, kept, new
             pairs = zip((*one, *many), (stress, tangent, new, *of_many), strict=True)
@@ -104,8 +114,8 @@ def check(
         old = new
     return LawReport(
         type(law).__name__,
-        _tangent_difference(law, dimension, strain, dt, rng),
-        _smallest_work(law, dimension, strain, dt, rng),
+        _tangent_difference(law, dimension, strain, dt, external, rng),
+        _smallest_work(law, dimension, strain, dt, external, rng),
         float(np.max(asymmetry)) if law.symmetric else None,
         float(np.max(objectivity)) if law.isotropic else None,
         float(np.max(compiled)) if formula else None,
@@ -113,23 +123,43 @@ def check(
 
 
 def _smallest_work(
-    law: PhaseLaw, dimension: int, strain: float, dt: float, rng: np.random.Generator
+    law: PhaseLaw,
+    dimension: int,
+    strain: float,
+    dt: float,
+    external: Mapping[str, float] | None,
+    rng: np.random.Generator,
 ) -> float:
-    """∮ σ·dε around triangles that begin and end without strain, of ∮ |σ·dε|."""
+    """∮ σ·dε around triangles that begin and end without stress, of ∮ |σ·dε|."""
     size = strain_size(dimension)
     corners = np.zeros((4, _POINTS, size))
     corners[1:3] = 2.0 * strain * rng.normal(size=(2, _POINTS, size))
+    if law.external:
+        corners += _strain_without_stress(law, dimension, dt, external)
     old = np.zeros((_POINTS, _width(law, dimension)))
     current, before = corners[0], np.zeros((_POINTS, size))
     work, gross = np.zeros(_POINTS), np.zeros(_POINTS)
     for start, end in itertools.pairwise(corners):
         for share in np.linspace(0.0, 1.0, _CYCLE + 1)[1:]:
             following = start + share * (end - start)
-            stress, _, old = respond_many(law, following, old, dt)
+            stress, _, old = respond_many(law, following, old, dt, external)
             power = 0.5 * ((before + stress) * (following - current)).sum(axis=1)
             work, gross = work + power, gross + np.abs(power)
             current, before = following, stress
     return float((work / np.where(gross > 0, gross, 1.0)).min())
+
+
+def _strain_without_stress(
+    law: PhaseLaw, dimension: int, dt: float, external: Mapping[str, float] | None
+) -> Array:
+    """What external fields do to a free point, (s,), by Newton's method."""
+    strain = np.zeros(strain_size(dimension))
+    for _ in range(_STEPS):
+        code, stress, tangent, _ = respond(law, strain, None, dt, external)
+        if code < 0 or not np.isfinite(tangent).all():
+            break
+        strain = strain - np.linalg.lstsq(tangent, stress)[0]
+    return strain
 
 
 def _width(law: PhaseLaw, dimension: int) -> int:
@@ -153,13 +183,18 @@ def _rotation(rng: np.random.Generator, dimension: int) -> Array:
 
 
 def initial_stiffness(law: PhaseLaw, dimension: int) -> Array:
-    """Mandel stiffness, (4, 4) or (6, 6), of the stress-free state."""
+    """Mandel stiffness, (4, 4) or (6, 6), of the stress-free state and its external fields."""
     return respond(law, np.zeros(strain_size(dimension)))[2]
 
 
 @np.errstate(invalid="ignore")
 def _tangent_difference(
-    law: PhaseLaw, dimension: int, strain: float, dt: float, rng: np.random.Generator
+    law: PhaseLaw,
+    dimension: int,
+    strain: float,
+    dt: float,
+    external: Mapping[str, float] | None,
+    rng: np.random.Generator,
 ) -> float:
     """Of the tangent and central differences of the stress along a random walk of strains."""
     size = strain_size(dimension)
@@ -168,8 +203,9 @@ def _tangent_difference(
     moves = 1e-6 * strain * np.concatenate([np.eye(size), -np.eye(size)])
     for _ in range(_STEPS):
         current = current + strain * rng.normal(size=size)
-        _, (tangent,), new = respond_many(law, current[None], old, dt)
-        moved, _, _ = respond_many(law, current + moves, np.repeat(old, len(moves), axis=0), dt)
+        _, (tangent,), new = respond_many(law, current[None], old, dt, external)
+        many = np.repeat(old, len(moves), axis=0)
+        moved, _, _ = respond_many(law, current + moves, many, dt, external)
         numerical = (moved[:size] - moved[size:]).T / (2e-6 * strain)
         differences.append(_difference(numerical, tangent))
         old = new

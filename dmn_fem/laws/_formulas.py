@@ -19,7 +19,7 @@ from dmn_fem._laminate import MANDEL_ORDER, positions
 from dmn_fem._lanes import Numbers, Rows, everywhere, straight_line
 from dmn_fem.laws._functions import LAW_SIGNATURE, law_address
 from dmn_fem.laws._law import PhaseLaw
-from dmn_fem.laws._tracing import apply, code_key
+from dmn_fem.laws._tracing import apply, code_key, numbers_of
 from dmn_fem.notation import SQRT2, strain_size
 
 _ROWS = types.Array(types.float64, 2, "C")
@@ -63,6 +63,7 @@ def _at_one_point(typing_context, formula, parameters, strain, old, new, dt, str
             return Rows(builder, array(number), first, 1)
 
         numbers, size = Numbers(builder, array(0), 1), strain_size(dimension)
+        own = numbers_of(law, dimension).size
         found = apply(
             law,
             dimension,
@@ -70,6 +71,7 @@ def _at_one_point(typing_context, formula, parameters, strain, old, new, dt, str
             [rows(1)[i] for i in range(size)],
             rows(2),
             everywhere(builder, arguments[5], 1),
+            [numbers[own + i] for i in range(len(law.external))],
         )
         after, of_stress, of_tangent = rows(3), rows(5), rows(6)
         for i, each in enumerate(found[2]):
@@ -100,14 +102,17 @@ def _one_point(formula, parameters, strain, old, new, dt, stress, tangent):
 def _rows_of_member(law, dimension):
     """The formula between rows of a member, in engineering notation."""
 
-    def run(_, size, triangles, numbers, strain, old, new, stress, matrix):
+    def run(_, size, triangles, numbers, strain, old, new, stress, matrix, external):
         rows = range(size - 1)
         order, place = MANDEL_ORDER[dimension], positions(size, triangles)
         scale = [1.0 if order[row] < 3 else 1.0 / SQRT2 for row in rows]
         mandel: list[Any] = [None] * len(rows)
         for row in rows:
             mandel[order[row]] = scale[row] * strain[row]
-        found, tangent, internal = apply(law, dimension, _each(numbers, 1), mandel, old, numbers[0])
+        outside = [external[i] for i in range(len(law.external))]
+        found, tangent, internal = apply(
+            law, dimension, _each(numbers, 1), mandel, old, numbers[0], outside
+        )
         for i, value in enumerate(internal):
             new[i] = value
         for i in rows:
@@ -139,7 +144,9 @@ def _member(typing_context, formula, shape, memory, places, numbers):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _members(formula, shape, numbers, count, memory, old, new, strain, state, stress, matrix):
+def _members(
+    formula, shape, numbers, count, memory, old, new, strain, state, stress, matrix, external
+):
     """All members of a phase, one after the other in memory and in the state."""
     size = len(shape[1])
     components = len(shape[2]) * (size * (size - 1) // 2) + size
@@ -150,15 +157,16 @@ def _members(formula, shape, numbers, count, memory, old, new, strain, state, st
             state + member * count[1],
             stress + member * (size - 1),
             matrix + member * components,
+            external,
         )
-        _member(formula, shape, (memory, old, new, memory, memory), places, numbers)
+        _member(formula, shape, (memory, old, new, memory, memory, memory), places, numbers)
 
 
 def _lane_signature(dimension: int, triangles: int) -> Any:
     size = 2 * dimension + 1
     shape = types.Tuple([types.UniTuple(types.int64, n) for n in (dimension, size, triangles)])
     count = types.UniTuple(types.int64, 2)
-    rows, place = [_ROWS] * 3, [types.int64] * 4
+    rows, place = [_ROWS] * 3, [types.int64] * 5
     return types.void(shape, _ROWS, count, *rows, *place)
 
 
@@ -202,7 +210,8 @@ def call_formula(
     strain,
     state,
     stress,
-    response,
+    matrix,
+    external,
 ):
     """All members of a phase by the formula at an address: arguments of `_members`."""
     signature = _lane_signature(shape[0].count, shape[2].count)

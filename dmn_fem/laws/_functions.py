@@ -26,7 +26,8 @@ def law_function(function: Callable[..., int]) -> Any:
 
     ``strain`` has 4 or 6 Mandel components; ``old`` holds the internal variables at the start of
     the step; ``new``, ``stress`` and the consistent ``tangent`` are to be written; the code is that
-    of `dmn_fem.laws.Code`. An exception or a NaN counts as a failed point.
+    of `dmn_fem.laws.Code`. An exception or a NaN counts as a failed point. External fields follow
+    the law's ``parameters``, in the order of `PhaseLaw.external`.
 
     This is for laws that branch and loop as they like; a `PhaseLaw.formula` is shorter and needs no
     tangent. Networks call a function point by point: with a Maxwell element in 90 of 128 leaves a

@@ -74,16 +74,22 @@ def store_means(phases, share, strain, stress, means):
 
 @njit(cache=True, error_model="numpy")
 def one_by_one(law, parameters, strain, old, new, dt, stress, tangent):
-    """A law at an address, point by point."""
+    """A law at an address, point by point, each with its parameters."""
     for point in range(strain.shape[0]):
         call_law(
-            law, parameters, strain[point], old[point], new[point], dt, stress[point],
+            law, parameters[point], strain[point], old[point], new[point], dt, stress[point],
             tangent[point]
         )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")
 def side_by_side(law, shape, numbers, memory, old, new):
-    """A formula at an address for `LANES` points; rows of strains, stresses and the matrix."""
+    """A formula at an address for `LANES` points.
+
+    Rows of strains, stresses, the matrix and external fields.
+    """
     size = len(shape[1]) - 1
-    call_formula(law, shape, numbers, (1, old.shape[0]), memory, old, new, 0, 0, size, 2 * size)
+    external = 2 * size + len(shape[2]) * (size * (size + 1) // 2) + size + 1
+    call_formula(
+        law, shape, numbers, (1, old.shape[0]), memory, old, new, 0, 0, size, 2 * size, external
+    )

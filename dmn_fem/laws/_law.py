@@ -39,7 +39,18 @@ class PhaseLaw:
         """Whether the law claims a symmetric tangent; networks keep one triangle of it then."""
         return True
 
-    def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
+    @property
+    def external(self) -> Mapping[str, float]:
+        """External fields that the law reads at every point, and where they are without stress.
+
+        For example ``{"temperature": 20.0}``. The formula receives their values at the end of the
+        step as further arguments of these names; a function finds them behind its parameters.
+        """
+        return {}
+
+    def formula(
+        self, strain: Sequence[Any], old: SimpleNamespace, dt: Any, *_: Any, **external: Any
+    ) -> Answer:
         """Stress and internal variables at the end of a step.
 
         Plain arithmetic with what `dmn_fem.laws.arithmetic` offers. It runs on arrays, and is
@@ -52,6 +63,7 @@ class PhaseLaw:
             old: The internal variables at its start, by name: a list of Mandel components, a
                 number, or nested lists.
             dt: Time step.
+            **external: The values of the `external` fields at the end of the step.
 
         Returns:
             Mandel components of the stress, and the internal variables by name. The consistent

@@ -1,12 +1,12 @@
 """The one interface of networks, single-phase materials and full-field unit cells."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dmn_fem.notation import Array
 
@@ -179,6 +179,38 @@ class State:
         self.revert()
 
 
+def external_values(
+    names: Sequence[str], given: Mapping[str, ArrayLike] | None, points: int
+) -> Array:
+    """Values of external fields at points, in the order of the names, (names, points).
+
+    Args:
+        names: Those that a law reads.
+        given: Values of each, (points,), or one for all points.
+        points: How many.
+
+    Raises:
+        ValueError: If fields are missing, unknown or of another shape.
+    """
+    given = {} if given is None else given
+    if set(given) != set(names):
+        raise ValueError(
+            f"the law reads {_listed(names)} and is given {_listed(given)}; "
+            "it needs a value of each external field that it reads, and of no other"
+        )
+    values = np.empty((len(names), points))
+    for row, name in zip(values, names, strict=True):
+        shape = np.shape(given[name])
+        if shape not in ((), (points,)):
+            raise ValueError(f"{name} has shape {shape}; it must be ({points},) or one number")
+        row[:] = given[name]
+    return values
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "no external fields"
+
+
 class Law(Protocol):
     """A constitutive law for a batch of points, small strain, Mandel notation."""
 
@@ -192,6 +224,11 @@ class Law(Protocol):
         """Number of strain components: 4 or 6."""
         ...
 
+    @property
+    def external(self) -> tuple[str, ...]:
+        """Names of the external fields, such as ``temperature``, that the law reads."""
+        ...
+
     def allocate(self, points: int) -> State:
         """A stress-free state of so many points, with the layout of this law."""
         ...
@@ -203,11 +240,13 @@ class Law(Protocol):
         stress: Array,
         tangent: Array | None = None,
         dt: float = 0.0,
+        external: Mapping[str, Array] | None = None,
     ) -> Status:
         """Integrate from the old state to a given total strain, in place.
 
-        The new state, the stress and the tangent are pure functions of old state, strain and dt. No
-        point raises; a failed point has code -1 and NaN in its stress and tangent.
+        The new state, the stress and the tangent are pure functions of old state, strain, dt and
+        external fields. No point raises; a failed point has code -1 and NaN in its stress and
+        tangent.
 
         Args:
             strain: Total strain at the end of the step, (points, strain_size), C-contiguous.
@@ -215,6 +254,10 @@ class Law(Protocol):
             stress: Written, (points, strain_size).
             tangent: Written if given: consistent tangent, (points, strain_size, strain_size).
             dt: Time step.
+            external: Values of the `external` fields at the end of the step, (points,) or one.
+
+        Raises:
+            ValueError: If external fields are missing, unknown or of another shape.
         """
         ...
 

@@ -20,8 +20,8 @@ from dmn_fem.notation import Array
 
 
 def replace(value: Any, number: Callable[[float], Any]) -> Any:
-    """A copy of a parameter with each number in it replaced."""
-    if isinstance(value, bool | str | None):
+    """A copy of a parameter with each number in it replaced; what is not a number stays."""
+    if isinstance(value, bool | str | type | None):
         return value
     if isinstance(value, int | float | np.number):
         return number(float(value))
@@ -31,13 +31,13 @@ def replace(value: Any, number: Callable[[float], Any]) -> Any:
         return [replace(each, number) for each in value]
     if is_dataclass(value):
         parts = {each.name: getattr(value, each.name) for each in fields(value)}
-        return _like(value, replace(parts, number))
+        return like(type(value), replace(parts, number))
     raise TypeError(f"a parameter is {value!r}; formulas read numbers, sequences and dataclasses")
 
 
-def _like(value: Any, attributes: Mapping[str, Any]) -> Any:
-    """An object of the same class with these attributes, unchecked."""
-    copy = object.__new__(type(value))
+def like(kind: type, attributes: Mapping[str, Any]) -> Any:
+    """An object of a class with these attributes, unchecked."""
+    copy: Any = object.__new__(kind)
     for name, each in attributes.items():
         object.__setattr__(copy, name, each)
     return copy
@@ -54,7 +54,13 @@ def numbers_of(law: PhaseLaw, dimension: int) -> Array:
 
 
 def apply(
-    law: PhaseLaw, dimension: int, numbers: Iterator[Any], strain: Sequence[Any], old: Any, dt: Any
+    law: PhaseLaw,
+    dimension: int,
+    numbers: Iterator[Any],
+    strain: Sequence[Any],
+    old: Any,
+    dt: Any,
+    external: Sequence[Any] = (),
 ) -> tuple[list[Any], list[list[Any]], list[Any]]:
     """Stress, rows of the tangent, and new internal variables in one row.
 
@@ -65,8 +71,9 @@ def apply(
         strain: Mandel components.
         old: Internal variables, by position.
         dt: Time step.
+        external: Values of the external fields, in the order of `PhaseLaw.external`.
     """
-    copy = _like(law, replace(law.parameters(dimension), lambda _: next(numbers)))
+    copy = like(type(law), replace(law.parameters(dimension), lambda _: next(numbers)))
     own = law.fields(dimension)
     past, place = SimpleNamespace(), 0
     for field in own:
@@ -74,7 +81,7 @@ def apply(
         setattr(past, field.name, _nested(values, field.shape))
         place += field.size
     seeds = [arithmetic.Dual(each, {i: 1.0}) for i, each in enumerate(strain)]
-    duals, new = copy.formula(seeds, past, dt)
+    duals, new = copy.formula(seeds, past, dt, **dict(zip(law.external, external, strict=True)))
     stress = [arithmetic.value_of(each) for each in duals]
     tangent = [
         [getattr(each, "slopes", {}).get(i, 0.0) for i in range(len(strain))] for each in duals
@@ -108,13 +115,16 @@ def code_key(law: PhaseLaw, dimension: int) -> str:
     """What decides the machine code of a law."""
     kind: type = type(law)
     text = f"{_describe_class(kind)} {_describe(law.parameters(dimension))}"
-    text += f" {law.fields(dimension)} {_digest(_lanes)} {_digest(arithmetic)}"
+    text += f" {law.fields(dimension)} {tuple(law.external)}"
+    text += f" {_digest(_lanes)} {_digest(arithmetic)}"
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     return f"{kind.__module__}.{kind.__qualname__} {dimension} {digest}"
 
 
 def _describe(value: Any) -> str:
     """A parameter without its numbers."""
+    if isinstance(value, type):
+        return _describe_class(value)
     if isinstance(value, bool | str | None):
         return repr(value)
     if isinstance(value, Mapping):

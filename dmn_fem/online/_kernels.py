@@ -132,10 +132,12 @@ def _average(shape, children, numbers, memory, stress, direction, sums):
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _one_by_one(
-    shape, order, address, numbers, size, memory, old, new, strain, state, stress, matrix, lowest
-):
-    """One leaf by a law function, point by point."""
+    shape, order, address, numbers, fields, size, memory, old, new, strain, state, stress, matrix,
+    external, lowest
+):  # fmt: skip
+    """One leaf by a law function, point by point; ``numbers`` end with room for external fields."""
     width = len(shape[1]) - 1
+    constants = numbers.copy()
     local_strain, local_stress = np.empty(width), np.empty(width)
     tangent, before, after = np.empty((width, width)), np.empty(size), np.empty(size)
     for lane in range(LANES):
@@ -143,8 +145,10 @@ def _one_by_one(
             scale = 1.0 if order[i] < 3 else np.sqrt(0.5)
             local_strain[order[i]] = scale * memory[strain + i, lane]
         before[:] = old[state : state + size, lane]
+        for i in range(fields):
+            constants[constants.size - fields + i] = memory[external + i, lane]
         code = call_law(
-            address, numbers[1:], local_strain, before, after, numbers[0], local_stress, tangent
+            address, constants[1:], local_strain, before, after, numbers[0], local_stress, tangent
         )
         memory[lowest, lane] = min(memory[lowest, lane], code)
         new[state : state + size, lane] = after
@@ -163,8 +167,9 @@ def _one_by_one(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _respond(
-    shape, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix, scalars
-):
+    shape, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix, scalars,
+    external
+):  # fmt: skip
     """Stress and tangent of all leaves, phase by phase, and the lowest code of their laws."""
     width = len(shape[1]) - 1
     components = _components(shape)
@@ -172,12 +177,13 @@ def _respond(
     turned_stress, turned_matrix = turned + width, turned + 2 * width
     memory[lowest] = 1.0
     for phase in range(laws.shape[0]):
-        formula, address, first, count, state, size = laws[phase]
-        numbers = parameters[phase : phase + 1]
+        formula, address, first, count, state, size, length, fields, first_field = laws[phase]
+        numbers, outside = parameters[phase : phase + 1], external + first_field
         if formula and rotation.shape[0] == 0:
             call_formula(
                 address, shape, numbers, (count, size), memory, old, new,
                 strain + first * width, state, stress + first * width, matrix + first * components,
+                outside,
             )  # fmt: skip
             continue
         for leaf in range(first, first + count):
@@ -190,12 +196,12 @@ def _respond(
             if formula:
                 call_formula(
                     address, shape, numbers, (1, size), memory, old, new, used[0], place, used[1],
-                    used[2],
+                    used[2], outside,
                 )  # fmt: skip
             else:
                 _one_by_one(
-                    shape, order, address, numbers[0], size, memory, old, new, used[0], place,
-                    used[1], used[2], lowest,
+                    shape, order, address, numbers[0, : 1 + length], fields, size, memory, old, new,
+                    used[0], place, used[1], used[2], outside, lowest,
                 )  # fmt: skip
             if rotation.shape[0] > 0:
                 rows = (turned_stress, turned_matrix, own[1], own[2])
@@ -243,6 +249,7 @@ def integrate(
     tolerance,
     max_iterations,
     macro_strain,
+    external,
     old_state,
     new_state,
     macro_stress,
@@ -255,7 +262,8 @@ def integrate(
     ``order`` are the Mandel components of the rows; ``numbers`` of a node f1, n and f1 f2 times
     its weight; ``leaf_numbers`` of a leaf its weight and its share of the phase; ``predictor`` maps
     a strain increment to elastic increments of the jumps; ``laws`` and ``parameters`` are those of
-    `Members.in_lanes`; ``rotation`` has the Mandel rotation of every leaf, row by row, or no rows.
+    `Members.in_lanes`; ``external`` has the external fields of all laws, (blocks, rows, lanes);
+    ``rotation`` has the Mandel rotation of every leaf, row by row, or no rows.
     A state starts with the jumps, then come the means of the phases.
     """
     dimension, size = len(shape[0]), len(shape[1])
@@ -263,7 +271,8 @@ def integrate(
     nodes, leaves = children.shape[0], children.shape[0] + 1
     root, phases, points = leaves + nodes - 1, laws.shape[0], macro_strain.shape[0]
     strain, step, stress, matrix, kept, jump, direction, scalars, end = places(shape, leaves, nodes)
-    memory = np.zeros((end, LANES))
+    outside = end
+    memory = np.zeros((outside + external.shape[1], LANES))
     sums, norm, lowest, amount = scalars, scalars + 2, scalars + 3, scalars + 4
     means = nodes * dimension
     code, count = np.empty(LANES, dtype=np.int64), np.empty(LANES, dtype=np.int64)
@@ -273,6 +282,7 @@ def integrate(
 
     for block in range(old_state.shape[0]):
         old, new = old_state[block], new_state[block]
+        memory[outside:] = external[block]
         for lane in range(LANES):
             point = block * LANES + lane
             running[lane] = point < points
@@ -295,7 +305,7 @@ def integrate(
         while True:
             _respond(
                 shape, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix,
-                scalars,
+                scalars, outside,
             )  # fmt: skip
             _average(shape, children, numbers, memory, stress, direction, sums)
             memory[norm] = 0.0

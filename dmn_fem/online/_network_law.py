@@ -108,6 +108,11 @@ class NetworkLaw:
         """4 or 6."""
         return strain_size(self.network.dimension)
 
+    @property
+    def external(self) -> tuple[str, ...]:
+        """Names of the external fields that the laws read."""
+        return self._leaves.external
+
     def allocate(self, points: int) -> State:
         """A stress-free state."""
         return self._leaves.allocate(points, LANES)
@@ -119,6 +124,7 @@ class NetworkLaw:
         stress: Array,
         tangent: Array | None = None,
         dt: float = 0.0,
+        external: Mapping[str, Array] | None = None,
     ) -> Status:
         """Integrate to a total strain; see `dmn_fem.laws.Law.integrate`."""
         points, size = strain.shape
@@ -137,6 +143,7 @@ class NetworkLaw:
             self.tolerance,
             self.max_iterations,
             strain,
+            self._leaves.external_in_lanes(external, points),
             state.old,
             state.new,
             stress,
@@ -160,7 +167,14 @@ class NetworkLaw:
         Returns:
             Stresses, (paths, K, s), NaN from the increment on that does not converge; jumps of the
             inner nodes, (paths, K, ...), for `sensitivity`.
+
+        Raises:
+            ValueError: If laws read external fields.
         """
+        if self.external:
+            raise ValueError(
+                f"paths to follow have no external fields; the laws read {', '.join(self.external)}"
+            )
         paths, steps, size = strain.shape
         state = self.allocate(paths)
         stress, stresses = np.empty((paths, size)), np.empty(strain.shape)

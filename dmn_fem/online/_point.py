@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -26,16 +26,22 @@ class LoadPath:
         time: At the end of the increments, increasing, (rows,).
         strain: Mandel strain where it is prescribed, NaN elsewhere, (rows, 4 or 6).
         stress: Mandel stress where it is prescribed, NaN elsewhere, (rows, 4 or 6).
+        external: External fields by name, each (rows,); up to the first row they are as there.
 
     Raises:
-        ValueError: If times do not increase from 0 on, or a component has two values or none.
+        ValueError: If times do not increase from 0 on, a component has two values or none, or an
+            external field has not one in every row.
     """
 
     time: Array
     strain: Array
     stress: Array
+    external: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, values in self.external.items():
+            if np.shape(values) != self.time.shape or not np.isfinite(values).all():
+                raise ValueError(f"{name} must have a value in every row")
         steps = np.diff(self.time, prepend=0.0)
         if not (np.isfinite(self.time).all() and (steps[1:] > 0).all() and (steps >= 0).all()):
             raise ValueError("time must be finite, not negative and increase from row to row")
@@ -57,11 +63,16 @@ class LoadPath:
         return cls(time, strain, np.full_like(strain, np.nan))
 
     @classmethod
-    def read(cls, path: str | Path, dimension: int) -> Self:
+    def read(cls, path: str | Path, dimension: int, external: Sequence[str] = ()) -> Self:
         """Read a CSV file: ``time``, any of ``strain_11 … stress_23`` (tensor components).
 
         A component is prescribed by the one of its two columns that has a value in the row; a
-        component in no column has zero strain.
+        component in no column has zero strain. Each external field has a column of its name.
+
+        Args:
+            path: Of the file.
+            dimension: 2 or 3.
+            external: Names of the external fields, such as those of a `Law`.
 
         Raises:
             ValueError: With file and row, if the table is not right.
@@ -73,12 +84,13 @@ class LoadPath:
             table = csv.DictReader(stream, restkey="", skipinitialspace=True)
             header = [name.strip() for name in table.fieldnames or ()]
             table.fieldnames = header
-            if "time" not in header:
-                raise ValueError(f"{path}: there is no column time")
-            if unknown := [name for name in header if name not in columns | {"time"}]:
+            for name in ("time", *external):
+                if name not in header:
+                    raise ValueError(f"{path}: there is no column {name}")
+            if unknown := [name for name in header if name not in columns | {"time", *external}]:
                 raise ValueError(
-                    f"{path}: unknown column {unknown[0]!r}; in {dimension}D there may be time and "
-                    f"{', '.join(sorted(columns))}"
+                    f"{path}: unknown column {unknown[0]!r}; in {dimension}D there may be "
+                    f"{', '.join(['time', *external])} and {', '.join(sorted(columns))}"
                 )
             if len(set(header)) != len(header):
                 raise ValueError(f"{path}: a column stands there twice")
@@ -103,8 +115,9 @@ class LoadPath:
                     used = True
             if not used:
                 values["strain"][:, position] = 0.0
+        fields = {name: np.array([row[name] for row in rows]) for name in ("time", *external)}
         try:
-            return cls(np.array([row["time"] for row in rows]), values["strain"], values["stress"])
+            return cls(fields.pop("time"), values["strain"], values["stress"], fields)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -121,6 +134,7 @@ class Response:
         status: Lowest `Code` of the increment, (rows,).
         averages: Averages per phase, (rows, ...), by name.
         state: Of the point at the end, one point; of a failed one where it failed.
+        external: External fields by name, each (rows,).
     """
 
     time: Array
@@ -130,6 +144,7 @@ class Response:
     status: Sequence[int]
     averages: dict[str, Array]
     state: State
+    external: dict[str, Array] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -137,10 +152,10 @@ class Response:
         return len(self.status) > 0 and self.status[-1] == Code.FAILED
 
     def write(self, path: str | Path) -> None:
-        """Write a CSV file: time, tensor components, iterations, status, averages."""
+        """Write a CSV file: time, external fields, components, iterations, status, averages."""
         dimension = 2 if self.strain.shape[-1] == 4 else 3
         names, scale = COMPONENTS[dimension], component_scale(dimension)
-        header, columns = ["time"], [self.time]
+        header, columns = ["time", *self.external], [self.time, *self.external.values()]
         tensors = {"strain": self.strain, "stress": self.stress}
         for kind, values in tensors.items():
             header += [f"{kind}_{name}" for name in names]
@@ -174,12 +189,12 @@ def drive(
 
     Args:
         law: Any law.
-        path: Prescribed components, of the law's dimension.
+        path: Prescribed components, of the law's dimension, and its external fields.
         tolerance: Of the prescribed stresses, relative to the largest stress so far.
         progress: Told how many rows are done, after each.
 
     Raises:
-        ValueError: If path and law differ in dimension.
+        ValueError: If path and law differ in dimension or external fields.
     """
     size = law.strain_size
     if path.strain.shape[1] != size:
@@ -190,10 +205,13 @@ def drive(
     state = law.allocate(1)
     strain, stress = np.zeros(size), np.zeros(size)
     time, largest = 0.0, 0.0
+    fields = {name: float(values[0]) for name, values in path.external.items()}
     rows: list[tuple[float, Array, Array, int, int]] = []
     averages: list[dict[str, Array]] = []
-    for end, strain_end, stress_end in zip(path.time, path.strain, path.stress, strict=True):
-        strain_start, stress_start = strain, stress
+    for row, end in enumerate(path.time):
+        strain_start, stress_start, fields_start = strain, stress, fields
+        strain_end, stress_end = path.strain[row], path.stress[row]
+        fields = {name: float(values[row]) for name, values in path.external.items()}
         done, share, cuts, iterations, status = 0.0, 1.0, 0, 0, int(Code.CONVERGED)
         while done < 1.0 and status != Code.FAILED:
             target = min(done + share, 1.0)
@@ -204,6 +222,10 @@ def drive(
                 strain_start + target * (strain_end - strain_start),
                 stress_start + target * (stress_end - stress_start),
                 (target - done) * (end - time),
+                {
+                    name: start + target * (fields[name] - start)
+                    for name, start in fields_start.items()
+                },
                 tolerance,
                 largest,
             )
@@ -239,6 +261,7 @@ def drive(
         codes,
         {name: np.concatenate([row[name] for row in averages]) for name in averages[0]},
         state,
+        {name: np.array(values[: len(rows)]) for name, values in path.external.items()},
     )
 
 
@@ -249,6 +272,7 @@ def _increment(
     strain_end: Array,
     stress_end: Array,
     dt: float,
+    external: Mapping[str, float],
     tolerance: float,
     largest: float,
 ) -> tuple[int, int, Array, Array]:
@@ -258,13 +282,17 @@ def _increment(
     size = law.strain_size
     stress, tangent = np.empty((1, size)), np.empty((1, size, size))
     iterations = 0
+    outside = {name: np.array([value]) for name, value in external.items()}
     for _ in range(MAX_ITERATIONS):
-        status = law.integrate(strain[None], state, stress, tangent if unknown.size else None, dt)
+        status = law.integrate(
+            strain[None], state, stress, tangent if unknown.size else None, dt, outside
+        )
         iterations += int(status.iterations[0])
         if status.codes[0] == Code.FAILED:
             break
         residual = stress_end[unknown] - stress[0, unknown]
-        if np.abs(residual).max(initial=0.0) <= tolerance * max(largest, np.abs(stress).max()):
+        largest = max(largest, float(np.abs(stress).max()))  # free expansion ends without stress
+        if np.abs(residual).max(initial=0.0) <= tolerance * largest:
             return int(status.codes[0]), iterations, strain, stress[0]
         strain = strain.copy()
         block = tangent[0][np.ix_(unknown, unknown)]

@@ -66,7 +66,7 @@ class _Failing:
     def __getattr__(self, name):
         return getattr(self._law, name)
 
-    def integrate(self, strain, state, stress, tangent=None, dt=0.0):
-        status = self._law.integrate(strain, state, stress, tangent, dt)
+    def integrate(self, strain, state, stress, tangent=None, dt=0.0, external=None):
+        status = self._law.integrate(strain, state, stress, tangent, dt, external)
         status.codes[np.abs(strain).max(axis=1) > 0.01] = -1
         return status

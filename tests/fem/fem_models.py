@@ -40,6 +40,7 @@ class Faulty:
         self.law, self.limit = law, limit
         self.faulty = MPI.COMM_WORLD.rank == rank
         self.dimension, self.strain_size = law.dimension, law.strain_size
+        self.external = law.external
         self.accepted = None
         self.failures = 0
 
@@ -49,8 +50,8 @@ class Faulty:
     def averages(self, state):
         return self.law.averages(state)
 
-    def integrate(self, strain, state, stress, tangent=None, dt=0.0):
-        status = self.law.integrate(strain, state, stress, tangent, dt)
+    def integrate(self, strain, state, stress, tangent=None, dt=0.0, external=None):
+        status = self.law.integrate(strain, state, stress, tangent, dt, external)
         if self.faulty and dt > self.limit:
             self.failures += 1
             codes = status.codes.copy()
