@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from dmn_fem.database._error_estimate import estimate
-from dmn_fem.database._errors import DatabaseError, ExtrapolationWarning
+from dmn_fem.database._errors import DatabaseError, ExtrapolationWarning, refuse
 from dmn_fem.database._file import Contents, read, write
-from dmn_fem.database._interpolation import interpolate
-from dmn_fem.database._principal_frame import principal_orientation
+from dmn_fem.database._interpolation import interpolate, interpolate_many
+from dmn_fem.database._principal_frame import ROUNDING, principal_orientations
 from dmn_fem.database._space import Descriptor, DescriptorSpace, Mixture
 from dmn_fem.network import Network
 from dmn_fem.notation import Array
 
 _SUFFIX = ".safetensors"
+_CHUNK = 1024
+"""Networks that are interpolated at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +136,7 @@ class Database:
         """
         if not values and orientation is None and len(self.networks) == 1:
             return self.networks[0]
-        point, frame = self._asked(values, orientation)
+        point, frame = self._asked_once(values, orientation)
         mixture = self._space.mixture(point, extrapolate=extrapolate)
         if mixture.distance:
             warnings.warn(
@@ -145,6 +147,72 @@ class Database:
             )
         network = self._mixed(mixture)
         return network if frame is None else network.rotated(frame)
+
+    def at_points(
+        self,
+        *,
+        extrapolate: bool = False,
+        orientation: ArrayLike | None = None,
+        rounding: float | None = None,
+        **values: ArrayLike,
+    ) -> tuple[tuple[Network, ...], NDArray[np.int64]]:
+        """The networks at many points, ``at_points(volume_fraction=fraction_of_cells)``.
+
+        Points of equal descriptors share their network; see `at` for what it is.
+
+        Args:
+            extrapolate: As in `at`.
+            orientation: Tensors (n, 3, 3), or eigenvalues (n, 3), in place of ``orientation_1`` and
+                ``orientation_2``.
+            rounding: Round descriptors, and the independent components of orientations, to
+                multiples of this, so that more points share a network. What lay in the hull and
+                would be rounded out of it, or to no orientation, stays as it is.
+            **values: The descriptors by name, (n,), or one number for all points.
+
+        Returns:
+            Distinct networks, and the number of its own for every point, (n,): what `NetworkLaw`
+            and its ``allocate`` take.
+
+        Raises:
+            DatabaseError: As in `at`; it tells how many points are refused, and the first one.
+            ValueError: As in `at`, and if rounding is not positive.
+
+        Warns:
+            ExtrapolationWarning: If networks are extrapolations.
+        """
+        if rounding is not None and not rounding > 0:
+            raise ValueError(f"rounding is {rounding}; it must be positive")
+        tensors = None if orientation is None else np.asarray(orientation, dtype=float)
+        points, frames = self._asked(values, tensors)
+        if not extrapolate:
+            held = self._space.holds(points)
+            refuse(~held, lambda point: self._space.outside(points[point]))
+        if rounding is not None:
+            values, tensors = self._rounded(rounding, values, tensors, extrapolate)
+            points, frames = self._asked(values, tensors)
+        rows = points if frames is None else np.column_stack([points, frames.reshape(-1, 9)])
+        _, first, index = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        networks: list[Network] = []
+        distance = 0.0
+        for chunk in np.split(first, range(_CHUNK, first.size, _CHUNK)):
+            found = self._space.mixtures(points[chunk], extrapolate=extrapolate)
+            distance = max(distance, found.distance.max(initial=0.0))
+            mixed = interpolate_many(self.networks, found.members, found.weights)
+            # A point that the database holds has the stored network.
+            alone = np.count_nonzero(found.weights, axis=1) == 1
+            for number in np.flatnonzero(alone):
+                mixed[number] = self.networks[found.members[number, found.weights[number] != 0][0]]
+            if frames is not None:
+                pairs = zip(mixed, frames[chunk], strict=True)
+                mixed = [network.rotated(frame) for network, frame in pairs]
+            networks += mixed
+        if distance:
+            warnings.warn(
+                f"networks extrapolated by up to {100 * distance:.3g} % of the range",
+                ExtrapolationWarning,
+                stacklevel=2,
+            )
+        return tuple(networks), index.reshape(-1)
 
     def left_out(self, number: int) -> Network | None:
         """The network that the others give where one stands; None at a vertex of their hull."""
@@ -184,15 +252,25 @@ class Database:
         if not values and orientation is None and len(self.networks) == 1:
             point = self.values[0]
         else:
-            point, _ = self._asked(values, orientation)
+            point, _ = self._asked_once(values, orientation)
         return estimate(self._space, self._space.mixture(point), self.provenance.get("errors"))
 
-    def _asked(
+    def _asked_once(
         self, values: Mapping[str, float], orientation: ArrayLike | None
     ) -> tuple[Array, Array | None]:
         """The point that is asked for, and the frame to rotate its network into."""
+        tensor = None if orientation is None else np.asarray(orientation, dtype=float)[None]
+        points, frames = self._asked(values, tensor)
+        if len(points) != 1:
+            raise DatabaseError(f"asked at {len(points)} points; at answers one, at_points many")
+        return points[0], None if frames is None else frames[0]
+
+    def _asked(
+        self, values: Mapping[str, ArrayLike], orientation: Array | None
+    ) -> tuple[Array, Array | None]:
+        """The points that are asked for, (n, D), and the frames of their networks, (n, 3, 3)."""
         if orientation is None:
-            return self._space.point(values), None
+            return self._space.points_at(values), None
         own = ("orientation_1", "orientation_2")
         if not set(own) <= {each.name for each in self.descriptors} or set(own) & set(values):
             raise DatabaseError(
@@ -200,9 +278,46 @@ class Database:
                 f"{' and '.join(own)}, this database is over "
                 f"({', '.join(each.name for each in self.descriptors)})"
             )
-        eigenvalues, frame = principal_orientation(orientation)
-        named = dict(zip(own, eigenvalues.tolist(), strict=False))
-        return self._space.point({**values, **named}), frame
+        eigenvalues, frames = principal_orientations(orientation)
+        points = self._space.points_at({**values, **dict(zip(own, eigenvalues.T, strict=False))})
+        return points, None if frames is None else np.broadcast_to(frames, (len(points), 3, 3))
+
+    def _rounded(
+        self,
+        rounding: float,
+        values: Mapping[str, ArrayLike],
+        orientation: Array | None,
+        extrapolate: bool,
+    ) -> tuple[dict[str, ArrayLike], Array | None]:
+        """What is asked for, rounded where the database still answers then; see `at_points`."""
+
+        def near(given: ArrayLike) -> Array:
+            result: Array = np.round(np.asarray(given, dtype=float) / rounding) * rounding
+            return result
+
+        rounded, tensors = {name: near(each) for name, each in values.items()}, orientation
+        stays: NDArray[np.bool_] = np.zeros(1, dtype=bool)
+        if orientation is not None:
+            # Symmetry and the trace are no components to round.
+            if orientation.ndim == 3:
+                upper = np.triu(near(orientation))
+                tensors = upper + np.triu(upper, 1).swapaxes(1, 2)
+                tensors[:, 2, 2] = 1.0 - tensors[:, 0, 0] - tensors[:, 1, 1]
+                least = np.linalg.eigvalsh(tensors)[:, 0]
+            else:
+                tensors = near(np.sort(orientation)[:, ::-1])
+                tensors[:, 2] = 1.0 - tensors[:, 0] - tensors[:, 1]
+                least = tensors.min(axis=1)
+            stays = least < -ROUNDING
+            tensors[stays] = orientation[stays]
+        if not extrapolate:
+            stays = stays | ~self._space.holds(self._asked(rounded, tensors)[0])
+        if orientation is not None and tensors is not None:
+            axes = (slice(None), *[None] * (orientation.ndim - 1))
+            tensors = np.where(stays[axes], orientation, tensors)
+        return {
+            name: np.where(stays, values[name], each) for name, each in rounded.items()
+        }, tensors
 
     def _mixed(self, mixture: Mixture) -> Network:
         networks = [self.networks[member] for member in mixture.members]

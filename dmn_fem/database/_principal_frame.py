@@ -8,7 +8,7 @@ References:
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dmn_fem.database._errors import DatabaseError
+from dmn_fem.database._errors import DatabaseError, refuse
 from dmn_fem.notation import Array
 
 ROUNDING = 1e-6
@@ -31,38 +31,60 @@ def principal_orientation(orientation: ArrayLike) -> tuple[Array, Array | None]:
         DatabaseError: If the tensor is not symmetric, its trace not one, or an eigenvalue negative.
     """
     given = np.asarray(orientation, dtype=float)
-    if given.shape not in ((3,), (3, 3)) or not np.isfinite(given).all():
+    eigenvalues, frames = principal_orientations(given[None])
+    return eigenvalues[0], None if frames is None else frames[0]
+
+
+def principal_orientations(given: Array) -> tuple[Array, Array | None]:
+    """`principal_orientation` of many tensors (n, 3, 3), or of n times three eigenvalues (n, 3)."""
+    if given.shape[1:] not in ((3,), (3, 3)) or not np.isfinite(given).all():
         raise DatabaseError(
-            f"orientation has shape {given.shape}; it must be a tensor (3, 3) or three "
+            f"orientation has shape {given.shape[1:]}; it must be a tensor (3, 3) or three "
             "eigenvalues, all finite"
         )
-    if given.ndim == 1:
-        return _checked(np.sort(given)[::-1]), None
-    if np.abs(given - given.T).max() > ROUNDING:
-        raise DatabaseError(f"orientation is {given.tolist()}; it must be symmetric")
-    eigenvalues, axes = np.linalg.eigh(0.5 * (given + given.T))
-    order = np.argsort(-eigenvalues, kind="stable")
-    eigenvalues, axes = _checked(eigenvalues[order]), axes[:, order]
-    ends = np.flatnonzero(-np.diff(eigenvalues) > ROUNDING) + 1
-    for equal in np.split(np.arange(3), ends):
-        _align(axes, equal)
-    axes[:, 2] *= np.sign(np.linalg.det(axes))
-    return eigenvalues, axes * max(_TURNS, key=lambda signs: float(np.diag(axes) @ signs))
+    if given.ndim == 2:
+        return _checked(np.sort(given)[:, ::-1]), None
+    refuse(
+        np.abs(given - given.swapaxes(1, 2)).max(axis=(1, 2)) > ROUNDING,
+        lambda point: f"orientation is {given[point].tolist()}; it must be symmetric",
+    )
+    eigenvalues, axes = np.linalg.eigh(0.5 * (given + given.swapaxes(1, 2)))
+    eigenvalues, axes = _checked(eigenvalues[:, ::-1]), axes[:, :, ::-1].copy()
+    apart = -np.diff(eigenvalues) > ROUNDING
+    for pattern in ((True, True), (True, False), (False, True), (False, False)):
+        own = np.flatnonzero((apart == pattern).all(axis=1))
+        for equal in np.split(np.arange(3), np.flatnonzero(pattern) + 1):
+            _align(axes, own, equal)
+    axes[:, :, 2] *= np.sign(np.linalg.det(axes))[:, None]
+    best = np.einsum("nii,ti->nt", axes, _TURNS).argmax(axis=1)
+    return eigenvalues, axes * np.array(_TURNS)[best][:, None]
 
 
-def _align(axes: Array, equal: NDArray[np.int64]) -> None:
-    """Turn axes of one eigenvalue within their span, closest to the global ones; in place."""
-    left, _, right = np.linalg.svd(axes[np.ix_(equal, equal)].T)
-    axes[:, equal] = axes[:, equal] @ left @ right
+def _align(axes: Array, own: NDArray[np.int64], equal: NDArray[np.int64]) -> None:
+    """Turn axes of one eigenvalue within their span, closest to the global ones; in place.
+
+    Args:
+        axes: Of all tensors, (n, 3, 3).
+        own: Numbers of the tensors that are meant.
+        equal: Numbers of the axes.
+    """
+    square = np.ix_(own, equal, equal)
+    left, _, right = np.linalg.svd(axes[square].swapaxes(1, 2))
+    columns = np.ix_(own, np.arange(3), equal)
+    axes[columns] = axes[columns] @ left @ right
 
 
 def _checked(eigenvalues: Array) -> Array:
-    """Eigenvalues of an orientation, free of rounding."""
-    if abs(eigenvalues.sum() - 1.0) > ROUNDING:
-        raise DatabaseError(f"the trace of orientation is {eigenvalues.sum():g}; it must be one")
-    if eigenvalues.min() < -ROUNDING:
-        raise DatabaseError(
-            f"orientation has the eigenvalue {eigenvalues.min():g}; none may be negative"
-        )
+    """Eigenvalues of orientations (n, 3), free of rounding."""
+    traces, least = eigenvalues.sum(axis=1), eigenvalues.min(axis=1)
+    refuse(
+        np.abs(traces - 1.0) > ROUNDING,
+        lambda point: f"the trace of orientation is {traces[point]:g}; it must be one",
+    )
+    refuse(
+        least < -ROUNDING,
+        lambda point: f"orientation has the eigenvalue {least[point]:g}; none may be negative",
+    )
     eigenvalues = np.maximum(eigenvalues, 0.0)
-    return eigenvalues / eigenvalues.sum()
+    result: Array = eigenvalues / eigenvalues.sum(axis=1, keepdims=True)
+    return result

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from dmn_fem.database._errors import DatabaseError
+from dmn_fem.database._errors import DatabaseError, refuse
 from dmn_fem.notation import Array
 
 ROUND_OFF = 1e-9
@@ -28,6 +28,21 @@ class Descriptor:
 
     name: str
     unit: str = "1"
+
+
+@dataclass(frozen=True, eq=False)
+class Mixtures:
+    """Networks and their shares at many points of a descriptor space.
+
+    Attributes:
+        members: Numbers of the networks, (n, k).
+        weights: Barycentric weights, (n, k), zero of those that have no share; rows of sum one.
+        distance: From the hull of all networks in the unit box, (n,); zero inside.
+    """
+
+    members: NDArray[np.int64]
+    weights: Array
+    distance: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,49 +114,82 @@ class DescriptorSpace:
             )
         self._inverse = np.linalg.inv(_homogeneous(self._scaled[self.simplices]))
 
-    def point(self, values: Mapping[str, float]) -> Array:
-        """Values by name as a point, (D,).
+    def points_at(self, values: Mapping[str, ArrayLike]) -> Array:
+        """Values by name as points, (n, D); one value may stand for all points.
 
         Raises:
-            DatabaseError: If they are of other descriptors.
+            DatabaseError: If they are of other descriptors, or of different numbers of points.
         """
         names = [each.name for each in self.descriptors]
         if sorted(values) != sorted(names):
             raise DatabaseError(
                 f"asked at ({', '.join(values)}); this database is over ({', '.join(names)})"
             )
-        return np.array([float(values[name]) for name in names])
+        columns = [np.atleast_1d(np.asarray(values[name], dtype=float)) for name in names]
+        count = max(column.size for column in columns)
+        for name, column in zip(names, columns, strict=True):
+            if column.shape not in ((1,), (count,)):
+                raise DatabaseError(f"{name} has shape {column.shape}; it must be ({count},)")
+        return np.column_stack([np.broadcast_to(column, count) for column in columns])
 
     def mixture(self, point: Array, *, extrapolate: bool = False) -> Mixture:
-        """The networks that answer at a point (D,), and their weights.
+        """The networks that answer at a point (D,), and their weights; see `mixtures`."""
+        found = self.mixtures(point[None], extrapolate=extrapolate)
+        kept = found.weights[0] != 0.0
+        members, weights = found.members[0, kept], found.weights[0, kept]
+        spread = np.zeros(point.size)
+        if len(self.points) > 1:
+            scaled = (point - self._low) / self._width
+            spread = weights @ (self._scaled[members] - scaled) ** 2
+        return Mixture(members, weights, spread, float(found.distance[0]))
+
+    def mixtures(self, points: Array, *, extrapolate: bool = False) -> Mixtures:
+        """The networks that answer at points (n, D), and their weights.
 
         Args:
-            point: In the order of the descriptors.
+            points: In the order of the descriptors.
             extrapolate: Outside the hull, go on affinely from the simplex nearest to the point (of
                 several as near, the one with the mildest negative weights).
 
         Raises:
-            DatabaseError: Outside the hull by more than round-off, unless `extrapolate`; if the
+            DatabaseError: Outside the hull by more than round-off, unless `extrapolate`; if a
                 point is not finite.
         """
-        near = np.allclose(point, self.points[0], rtol=ROUND_OFF, atol=ROUND_OFF)
-        if len(self.points) == 1 and near:
-            return Mixture(np.zeros(1, dtype=np.int64), np.ones(1), np.zeros(point.size), 0.0)
-        if len(self.points) == 1 or not np.isfinite(point).all():
-            raise DatabaseError(self.outside(point))
-        scaled = (point - self._low) / self._width
-        weights = self._inverse @ np.append(scaled, 1.0)
-        worst = weights.min(axis=1)
-        number, distance = int(worst.argmax()), 0.0
-        if worst[number] < -ROUND_OFF:
-            if not extrapolate:
-                raise DatabaseError(self.outside(point))
-            number, distance = self._nearest(scaled, worst)
-        kept = np.abs(weights[number]) > ROUND_OFF
-        members, shares = self.simplices[number][kept], weights[number][kept]
-        shares = shares / shares.sum()
-        spread = shares @ (self._scaled[members] - scaled) ** 2
-        return Mixture(members, shares, spread, distance)
+        distance = np.zeros(len(points))
+        if len(self.points) == 1:
+            refuse(~self.holds(points), lambda point: self.outside(points[point]))
+            return Mixtures(
+                np.zeros((len(points), 1), dtype=np.int64), np.ones((len(points), 1)), distance
+            )
+        held = np.isfinite(points).all(axis=1) if extrapolate else self.holds(points)
+        refuse(~held, lambda point: self.outside(points[point]))
+        weights = self._weights(points)
+        worst = weights.min(axis=2)
+        number = worst.argmax(axis=1)
+        for point in np.flatnonzero(worst.max(axis=1) < -ROUND_OFF):
+            scaled = (points[point] - self._low) / self._width
+            number[point], distance[point] = self._nearest(scaled, worst[point])
+        shares = weights[np.arange(len(points)), number]
+        shares[np.abs(shares) <= ROUND_OFF] = 0.0
+        return Mixtures(
+            self.simplices[number], shares / shares.sum(axis=1, keepdims=True), distance
+        )
+
+    def holds(self, points: Array) -> NDArray[np.bool_]:
+        """Whether points (n, D) are finite and in the hull of the networks, but for round-off."""
+        if len(self.points) == 1:
+            near = np.isclose(points, self.points[0], rtol=ROUND_OFF, atol=ROUND_OFF)
+            return np.asarray(near.all(axis=1))
+        finite = np.isfinite(points).all(axis=1)
+        finite[finite] = self._weights(points[finite]).min(axis=2).max(axis=1) >= -ROUND_OFF
+        return finite
+
+    def _weights(self, points: Array) -> Array:
+        """Barycentric coordinates in all simplices, (n, S, D+1)."""
+        scaled = np.ones((len(points), points.shape[1] + 1))
+        scaled[:, :-1] = (points - self._low) / self._width
+        weights: Array = np.einsum("sij,nj->nsi", self._inverse, scaled)
+        return weights
 
     @cached_property
     def left_out(self) -> tuple[Mixture | None, ...]:
