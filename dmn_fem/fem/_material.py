@@ -8,6 +8,7 @@ the same reason.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import basix.ufl
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 from ufl.algorithms import expand_derivatives, extract_coefficients
 
-from dmn_fem.laws import Code, Law, Status
+from dmn_fem.laws import Code, Law, PointRecord, Status
 from dmn_fem.notation import Array, to_tensor
 
 
@@ -57,6 +58,7 @@ class MaterialField:
         status: What the law said of the owned points when it was last asked.
         dt: Time step that the law is given.
         external: Values of the external fields at the owned points when it was last asked.
+        internal_work: Work of the stress over all accepted steps, ∫∫ σ:dε dx, on all ranks.
 
     Args:
         law: Any law that fulfils `dmn_fem.laws.Law`.
@@ -120,6 +122,7 @@ class MaterialField:
                 raise ValueError(f"{field} has the shape {value.ufl_shape}; it must be a scalar")
         self._outside = {field: fem.Expression(value, points) for field, value in given.items()}
         self.external: dict[str, Array] = {}
+        self._position = fem.Expression(ufl.SpatialCoordinate(mesh), points)
 
         owned = mesh.topology.index_map(mesh.topology.dim).size_local
         metadata = {"quadrature_degree": degree, "quadrature_scheme": "default"}
@@ -140,7 +143,9 @@ class MaterialField:
         self._strains = np.zeros((self.cells.size, len(points), size))
         self._integrated: Array | None = None
         self._tangent_is_current = False
-        self._accepted_stress = np.zeros((self.cells.size, len(points), size))
+        self._accepted_strain = np.zeros_like(self._strains)
+        self._accepted_stress = np.zeros_like(self._strains)
+        self.internal_work = 0.0
         self.status = Status(np.ones(count, dtype=np.int8), np.zeros(count, dtype=np.int32))
         self.dt = 0.0
 
@@ -236,7 +241,12 @@ class MaterialField:
             self.revert()
             raise RuntimeError("points failed at the displacement that was to be accepted")
         self.state.accept()
-        self._accepted_stress[:] = self._values(self.stress)[self._where]
+        stress = self._values(self.stress)[self._where]
+        twice = (self._accepted_stress + stress) * (self._strains - self._accepted_strain)
+        work = 0.5 * float(np.sum(twice.sum(axis=2) * self._volumes))
+        self.internal_work += self.mesh.comm.allreduce(work)
+        self._accepted_stress[:] = stress
+        self._accepted_strain[:] = self._strains
         self._integrated = None
 
     def revert(self) -> None:
@@ -245,15 +255,49 @@ class MaterialField:
         self._values(self.stress)[self._where] = self._accepted_stress
         self._integrated = None
 
-    def worst_point(self) -> str:
-        """The worst owned point of the last integration: cell (its input number), point, strain."""
-        worst = self.status.worst
-        if worst is None:
-            return "no point"
-        cell, point = divmod(worst, len(self._points))
-        original = self.mesh.topology.original_cell_index[self.cells[cell]]
-        strain = ", ".join(f"{value:.6g}" for value in self._strains[cell, point])
-        return f"cell {original}, point {point}, strain [{strain}]"
+    def load(self, state: Mapping[str, Array], stress: Array, internal_work: float) -> None:
+        """Set what was accepted, at the present displacement; undoes everything since.
+
+        Args:
+            state: As `dmn_fem.laws.State.export` gives it for the owned points.
+            stress: At the owned points, (cells, points, strain_size).
+            internal_work: As the attribute.
+
+        Raises:
+            ValueError: If the state has other fields; nothing is changed then.
+        """
+        self.state.load(state)
+        self._accepted_stress[:] = stress
+        self._accepted_strain[:] = self._expression.eval(self.mesh, self.cells)
+        self.internal_work = internal_work
+        self.revert()
+
+    def point_record(self, index: int, message: str = "") -> PointRecord:
+        """The last integration of an owned point, to be saved and integrated alone.
+
+        Args:
+            index: Number of the point among the owned ones, as in `status` and `state`.
+            message: What happened, for those who read it.
+        """
+        cell, point = divmod(index, len(self._points))
+        owned = self.cells[cell : cell + 1]
+        here = np.array([index])
+        return PointRecord(
+            strain=self._strains[cell, point].copy(),
+            strain_before=self._accepted_strain[cell, point].copy(),
+            state={name: values[0] for name, values in self.state.export(here).items()},
+            dt=self.dt,
+            external={name: float(values[index]) for name, values in self.external.items()},
+            position=self.positions(owned)[0, point],
+            cell=int(self.mesh.topology.original_cell_index[owned[0]]),
+            point=point,
+            message=message,
+        )
+
+    def positions(self, cells: NDArray[np.int32]) -> Array:
+        """Coordinates of the quadrature points of some cells, (cells, points, dimension)."""
+        values = self._position.eval(self.mesh, cells)
+        return values.reshape(len(cells), len(self._points), -1)
 
     def cell_average(self, name: str) -> fem.Function:
         """Average over each cell as a function of degree 0, for pictures and files. Collective.
@@ -275,7 +319,8 @@ class MaterialField:
         if name not in quantities:
             raise ValueError(f"no quantity {name!r}; there are {', '.join(sorted(quantities))}")
         values = quantities[name].reshape(self.cells.size, len(self._points), -1)
-        average = np.einsum("cq,cqi->ci", self._volume_shares(), values)
+        shares = self._volumes / self._volumes.sum(axis=1, keepdims=True)
+        average = np.einsum("cq,cqi->ci", shares, values)
         if average.shape[1] == self.law.strain_size:
             average = to_tensor(average)
         space = fem.functionspace(
@@ -286,9 +331,9 @@ class MaterialField:
         function.x.scatter_forward()
         return function
 
-    def _volume_shares(self) -> Array:
-        """Share of every quadrature point in the volume of its cell, (cells, points)."""
+    @cached_property
+    def _volumes(self) -> Array:
+        """Volume of every quadrature point, (cells, points). Collective when first asked for."""
         volume = fem.Expression(abs(ufl.JacobianDeterminant(self.mesh)), self._points)
         values = volume.eval(self.mesh, self.cells).reshape(self.cells.size, -1)
-        values *= self._quadrature_weights
-        return values / values.sum(axis=1, keepdims=True)
+        return np.asarray(values * self._quadrature_weights)

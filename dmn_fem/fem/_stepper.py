@@ -4,20 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
+from pathlib import Path
 
 import numpy as np
 from dolfinx.fem.petsc import NonlinearProblem
 from mpi4py import MPI
 
+from dmn_fem.fem._failure import StepFailed, find_failure
 from dmn_fem.fem._material import MaterialField
-from dmn_fem.laws import Code
-
-
-class StepFailed(RuntimeError):
-    """A step did not converge however short it was; raised on all ranks together.
-
-    Displacement, states and loads are again those of the last accepted time.
-    """
+from dmn_fem.laws import Code, PointRecord
+from dmn_fem.notation import Array
 
 
 @dataclass(frozen=True)
@@ -46,20 +42,26 @@ class Step:
 class Stepper:
     """Advances a problem in time.
 
-    A step that fails (the solver, or the law at a point on any rank) is undone and halved; easy
+    A step that fails (the solver, or the law at a point on any rank) is undone and shortened; easy
     steps make the next one longer. Steps start from the extrapolated displacement, except after a
     failure.
+
+    Attributes:
+        time: The last accepted time; None before the first step.
+        steps: How many steps were accepted.
 
     Args:
         problem: The stock nonlinear problem; its line search should be ``basic``, ``cp`` or
             ``nleqerr``, which give up at once where a point failed.
         fields: The material fields attached to it.
         load: Sets boundary values and forces for a time; also called to go back.
-        dt: First step; without it the first requested interval.
+        dt: First step of a run; without it the first requested interval.
         max_cutbacks: How many times in a row a step may be shortened.
         growth: Largest factor from a step to the next.
         easy_iterations: SNES iterations up to which a step counts as easy.
         extrapolate: Whether to start from the extrapolated displacement.
+        failures: Folder; the worst point of every step that failed at a point is saved there, for
+            ``dmn-fem point --replay``. It is made when it is needed.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Stepper:
         growth: float = 1.5,
         easy_iterations: int = 5,
         extrapolate: bool = True,
+        failures: str | Path | None = None,
     ) -> None:
         self.problem = problem
         self.fields = tuple(fields)
@@ -82,48 +85,75 @@ class Stepper:
         self.growth = growth
         self.easy_iterations = easy_iterations
         self.extrapolate = extrapolate
+        self.failures = None if failures is None else Path(failures)
         self.comm: MPI.Comm = problem.u.function_space.mesh.comm
-        self._rate: np.ndarray | None = None
+        self.time: float | None = None
+        self.steps = 0
+        self._dt: float | None = None  # of the run under way
+        self._rate: Array | None = None
 
     def run(self, times: Sequence[float]) -> Iterator[Step]:
-        """Advance from ``times[0]``, the present, through all others; yields every accepted step.
+        """Advance from ``times[0]`` through all others, each exactly hit; yields accepted steps.
+
+        Times up to the present one, where an earlier run or a restart has led, are done already.
 
         Raises:
-            ValueError: If the times do not increase.
+            ValueError: If the times do not increase, or begin after the present time.
             StepFailed: On all ranks, naming time, rank, cell, point and strain of the worst point.
         """
         if len(times) < 2 or any(not end > start for start, end in pairwise(times)):
             raise ValueError(f"times must increase and be at least two, got {list(times)}")
-        time = float(times[0])
-        dt = self.dt if self.dt is not None else float(times[1]) - time
-        for target in map(float, times[1:]):
-            cutbacks = 0
-            while time < target:
-                # As many equal steps as are needed, the last of them exactly to the target.
-                count = ceil((target - time) / dt * (1 - 1e-9))
-                end = target if count <= 1 else time + (target - time) / count
-                converged, factor, trouble = self._try(time, end, first=cutbacks == 0)
-                if converged:
-                    step = self._accept(time, end, cutbacks, end == target)
-                    # A step much shorter than dt, for a near target, says nothing of dt.
-                    if step.iterations <= self.easy_iterations and 2.0 * (end - time) > dt:
-                        dt *= max(1.0, min(self.growth, factor))
-                    time, cutbacks = end, 0
-                    yield step
-                elif cutbacks == self.max_cutbacks:
-                    raise StepFailed(
-                        f"no convergence from time {time:g} to {end:g} "
-                        f"after {cutbacks} cutbacks: {trouble}"
-                    )
-                else:
-                    dt, cutbacks = (end - time) * min(factor, 0.5), cutbacks + 1
+        start = float(times[0])
+        if self.time is None:
+            self.time = start
+        elif start - self.time > 1e-9 * (times[-1] - times[0]):
+            raise ValueError(f"times begin at {start:g}, the present time is {self.time:g}")
+        if self.time > times[-1]:
+            return
+        try:
+            for target in map(float, times[1:]):
+                if target > self.time:
+                    yield from self._advance(target)
+        finally:
+            self._dt = None
 
-    def _try(self, time: float, end: float, first: bool) -> tuple[bool, float, str]:
+    def _advance(self, target: float) -> Iterator[Step]:
+        """Steps to a requested time."""
+        time, cutbacks = self.time, 0
+        assert time is not None
+        if self._dt is None:
+            self._dt = self.dt if self.dt is not None else target - time
+        while time < target:
+            # As many equal steps as are needed, the last of them exactly to the target.
+            count = ceil((target - time) / self._dt * (1 - 1e-9))
+            end = target if count <= 1 else time + (target - time) / count
+            iterations, factor, trouble, record = self._try(time, end, first=cutbacks == 0)
+            if not trouble:
+                step = self._accept(time, end, iterations, cutbacks, end == target)
+                # A step much shorter than dt, for a near target, says nothing of dt.
+                if iterations <= self.easy_iterations and 2.0 * (end - time) > self._dt:
+                    self._dt *= max(1.0, min(self.growth, factor))
+                time, cutbacks = end, 0
+                yield step
+                continue
+            if record is not None:
+                self._save(record, cutbacks)
+            if cutbacks == self.max_cutbacks:
+                raise StepFailed(
+                    f"no convergence from time {time:g} to {end:g} "
+                    f"after {cutbacks} cutbacks: {trouble}",
+                    record,
+                )
+            self._dt, cutbacks = (end - time) * min(factor, 0.5), cutbacks + 1
+
+    def _try(
+        self, time: float, end: float, first: bool
+    ) -> tuple[int, float, str, PointRecord | None]:
         """Solve for the end of a step; if that fails everything is as before.
 
         Returns:
-            Whether it converged, the laws' factor for the next step, and what went wrong; the same
-            on all ranks.
+            SNES iterations, the laws' factor for the next step, what went wrong (empty if nothing
+            did), and the point that failed; the same on all ranks.
         """
         values = self.problem.u.x.array
         before = values.copy()
@@ -131,43 +161,67 @@ class Stepper:
         for field in self.fields:
             field.dt = end - time
         if self.extrapolate and first and self._rate is not None:
-            values += (end - time) * self._rate
+            values += self._reach(before, end - time) * self._rate
         self.problem.solve()
-        reason = self.problem.solver.getConvergedReason()
+        iterations = self.problem.solver.getIterationNumber()
         factor = min((field.status.step_factor for field in self.fields), default=self.growth)
         factor = self.comm.allreduce(factor, op=MPI.MIN)
-        if reason > 0:
+        if self.problem.solver.getConvergedReason() > 0:
             self._rate = (values - before) / (end - time)
-            return True, factor, ""
-        trouble = self._trouble(reason)
+            return iterations, factor, "", None
+        trouble, record = find_failure(self.problem, self.fields)
         values[:] = before
         for field in self.fields:
             field.revert()
         self.load(time)
-        return False, factor, trouble
+        return iterations, factor, trouble, record
 
-    def _accept(self, time: float, end: float, cutbacks: int, requested: bool) -> Step:
+    def _reach(self, before: Array, dt: float) -> float:
+        """How far to extrapolate in time: as far as the boundary values go, never backwards."""
+        _, (_, _, options) = self.problem.solver.getFunction()
+        wanted = before.copy()
+        constrained = np.zeros(before.size, dtype=bool)
+        for bc in options["bcs"]:
+            bc.set(wanted)
+            dofs, owned = bc.dof_indices()
+            constrained[dofs[:owned]] = True
+        assert self._rate is not None
+        rate = self._rate[constrained]
+        change = (wanted - before)[constrained]
+        along, norm = self.comm.allreduce(np.array([rate @ change, rate @ rate]))
+        return max(along / norm, 0.0) if norm > 0.0 else dt
+
+    def _save(self, record: PointRecord, cutbacks: int) -> None:
+        """Save a point that failed, on one rank; a disk that fails stops all."""
+        if self.failures is None:
+            return
+        error = None
+        if self.comm.rank == 0:
+            try:
+                self.failures.mkdir(parents=True, exist_ok=True)
+                name = f"step_{self.steps + 1:05d}_attempt_{cutbacks + 1}.npz"
+                record.save(self.failures / name)
+            except OSError as wrong:
+                error = wrong
+        error = self.comm.bcast(error)
+        if error is not None:
+            raise error
+
+    def _accept(
+        self, time: float, end: float, iterations: int, cutbacks: int, requested: bool
+    ) -> Step:
         for field in self.fields:
             field.accept()
+        self.time = end
+        self.steps += 1
         codes = [field.status.codes for field in self.fields]
         most = [field.status.iterations.max(initial=0) for field in self.fields]
         return Step(
             end,
             end - time,
-            self.problem.solver.getIterationNumber(),
+            iterations,
             int(self.comm.allreduce(max(most, default=0), op=MPI.MAX)),
             self.comm.allreduce(sum(int(np.sum(code == Code.UNRELIABLE)) for code in codes)),
             cutbacks,
             requested,
         )
-
-    def _trouble(self, reason: int) -> str:
-        """What went wrong, the same on all ranks: the worst point, or the solver."""
-        failed = [field for field in self.fields if field.status.failed]
-        mine = failed[0].worst_point() if failed else ""
-        everyone = self.comm.allgather((sum(field.status.failed for field in failed), mine))
-        total = sum(count for count, _ in everyone)
-        for rank, (count, point) in enumerate(everyone):
-            if count:
-                return f"the law failed at {total} points, worst on rank {rank}, {point}"
-        return f"SNES stopped with reason {reason}, no point failed"

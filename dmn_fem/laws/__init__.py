@@ -19,6 +19,7 @@ from dmn_fem.laws._hardening import (
 from dmn_fem.laws._law import PhaseLaw
 from dmn_fem.laws._phases import parse_phases, phase_tables, read_phases
 from dmn_fem.laws._plasticity import BackStress, ChabochePlasticity, J2Plasticity
+from dmn_fem.laws._point_record import Attempt, PointRecord, replay
 from dmn_fem.laws._protocol import Code, Field, Law, Record, State, Status
 from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell, PronyTerm
 from dmn_fem.laws._viscoplasticity import NortonCreep, PerzynaViscoplasticity
@@ -26,6 +27,7 @@ from dmn_fem.laws._void import VOID, void
 
 __all__ = [
     "VOID",
+    "Attempt",
     "BackStress",
     "ChabochePlasticity",
     "Code",
@@ -42,6 +44,7 @@ __all__ = [
     "OrthotropicElastic",
     "PerzynaViscoplasticity",
     "PhaseLaw",
+    "PointRecord",
     "PowerHardening",
     "PronyTerm",
     "Record",
@@ -57,5 +60,6 @@ __all__ = [
     "parse_phases",
     "phase_tables",
     "read_phases",
+    "replay",
     "void",
 ]

@@ -138,7 +138,8 @@ class State:
         """A field in place, (blocks, count, size, lanes)."""
         where, count, inner, _ = self._places[name]
         blocks, _, lanes = self.old.shape
-        return self.old[:, where].reshape(blocks, count, -1, lanes)[:, :, inner]
+        width = (where.stop - where.start) // count if count else 0
+        return self.old[:, where].reshape(blocks, count, width, lanes)[:, :, inner]
 
     def __getitem__(self, name: str) -> Array:
         """A copy of one field as accepted, shape (points, ...).
@@ -148,13 +149,17 @@ class State:
         """
         if name not in self._places:
             raise KeyError(f"no field {name!r} in the state; there are {', '.join(self._places)}")
-        view = np.moveaxis(self._view(name), -1, 1)
-        rows = view.reshape(-1, *view.shape[2:])[: self.points]
-        return rows.reshape(self.points, *self._places[name][3]).copy()
+        return self._copy(name, np.arange(self.points))
+
+    def _copy(self, name: str, points: NDArray[np.integer]) -> Array:
+        block, lane = np.divmod(points, self.old.shape[2])
+        rows = self._view(name)[block, :, :, lane]
+        return rows.reshape(len(points), *self._places[name][3])
 
     def export(self, points: NDArray[np.integer] | slice = slice(None)) -> dict[str, Array]:
-        """Copies of all accepted fields at the given points, as plain arrays."""
-        return {name: self[name][points] for name in self._places}
+        """Copies of all accepted fields at the given points alone, as plain arrays."""
+        chosen = np.arange(self.points)[points]
+        return {name: self._copy(name, chosen) for name in self._places}
 
     def load(self, fields: Mapping[str, Array]) -> None:
         """Set the accepted (and the new) state from what `export` gave for all points.

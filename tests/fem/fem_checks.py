@@ -3,9 +3,19 @@
 import sys
 
 import numpy as np
-from fem_models import GRADIENT, Faulty, distorted, model, network_law, plastic_law, tension
+from fem_models import (
+    GRADIENT,
+    Faulty,
+    Sabotaged,
+    distorted,
+    model,
+    network_law,
+    plastic_law,
+    tension,
+)
 
 from dmn_fem.fem import StepFailed, Stepper, reaction_force
+from dmn_fem.laws import Code, replay
 from dmn_fem.notation import to_mandel
 
 # isort: split
@@ -72,12 +82,23 @@ def surrender():
     try:
         list(stepper.run([0.5, 1.0]))
     except StepFailed as error:
-        message = str(error)
+        message, record = str(error), error.record
     else:
         raise AssertionError("the steps must fail")
     assert "after 3 cutbacks" in message
     assert f"rank {last}, cell" in message
-    assert "point 1, strain [" in message
+    assert "point 1 at [" in message
+    # The record is on every rank, and alone it answers as in the model.
+    owner = MPI.COMM_WORLD.bcast(before[1] if faulty.faulty else None, root=last)
+    assert record.point == 1
+    assert record.message in message
+    alone = plastic_law(2).allocate(1)
+    alone.load({name: values[None] for name, values in record.state.items()})
+    np.testing.assert_array_equal(alone.old[0, :, 0], owner[0, :, 1])
+    (attempt,) = replay(plastic_law(2), record)
+    assert attempt.code == Code.CONVERGED
+    if faulty.faulty:
+        np.testing.assert_array_equal(material.positions(material.cells[:1])[0, 1], record.position)
     assert len(set(MPI.COMM_WORLD.allgather(message))) == 1
     assert calls[-1] == 0.5
     owned = material.state.points * 4
@@ -96,6 +117,47 @@ def surrender():
     np.testing.assert_allclose(problem.u.x.array, healthy.u.x.array, atol=1e-13)
 
 
+def sabotage(faults, times=(0.0, 0.3, 1.0)):
+    """Whatever fails wherever on the way, the end is that of the same steps without failures."""
+    law = Sabotaged(network_law(2), faults)
+    problem, material, load, _ = tension(law, distorted(2, 3))
+
+    def counted(time):
+        law.attempt, law.call = law.attempt + 1, 0
+        load(time)
+
+    stepper = Stepper(problem, [material], counted, max_cutbacks=len(faults))
+    steps = list(stepper.run(times))
+    ends = [step.time for step in steps]
+    assert [step.time for step in steps if step.requested] == list(times[1:])
+    assert sum(step.cutbacks for step in steps) == MPI.COMM_WORLD.allreduce(law.fired)
+
+    healthy, healthy_material, healthy_load, _ = tension(network_law(2), distorted(2, 3))
+    list(Stepper(healthy, [healthy_material], healthy_load).run([0.0, *ends]))
+    np.testing.assert_allclose(problem.u.x.array, healthy.u.x.array, atol=1e-12)
+    for name, values in material.state.export().items():
+        expected = healthy_material.state[name]
+        np.testing.assert_allclose(values, expected, atol=1e-8 * np.abs(expected).max(initial=1))
+    work = healthy_material.internal_work
+    np.testing.assert_allclose(material.internal_work, work, rtol=1e-9)
+    return law.fired
+
+
+def random_sabotage():
+    """The same at random on every rank."""
+    rng = np.random.default_rng(5)
+    size, fired = MPI.COMM_WORLD.size, 0
+    for _ in range(5):
+        attempts = rng.choice(8, size=3, replace=False)
+        fired += sabotage(
+            {
+                int(attempt): (int(rng.integers(size)), int(rng.integers(3)), int(rng.integers(99)))
+                for attempt in attempts
+            }
+        )
+    assert MPI.COMM_WORLD.allreduce(fired) > 3
+
+
 def reaction():
     """Force of an inhomogeneous plastic run, written with all digits."""
     problem, material, load, dofs = tension(network_law(2), distorted(2))
@@ -111,6 +173,7 @@ if __name__ == "__main__":
     CHECKS = {
         "patch": lambda: [patch(2), patch(3)],
         "cutback": cutback,
+        "sabotage": random_sabotage,
         "surrender": surrender,
         "reaction": reaction,
     }

@@ -61,6 +61,34 @@ class Faulty:
         return status
 
 
+class Sabotaged:
+    """A law that fails at given attempts: {attempt: (rank, from which call on, point)}."""
+
+    def __init__(self, law, faults):
+        self.law, self.faults = law, faults
+        self.dimension, self.strain_size = law.dimension, law.strain_size
+        self.external = law.external
+        self.attempt, self.call, self.fired = -1, 0, 0
+
+    def allocate(self, points):
+        return self.law.allocate(points)
+
+    def averages(self, state):
+        return self.law.averages(state)
+
+    def integrate(self, strain, state, stress, tangent=None, dt=0.0, external=None):
+        status = self.law.integrate(strain, state, stress, tangent, dt, external)
+        rank, call, point = self.faults.get(self.attempt, (-1, 0, 0))
+        self.call += 1
+        if rank != MPI.COMM_WORLD.rank or self.call <= call:
+            return status
+        self.fired += self.call == call + 1
+        codes = status.codes.copy()
+        codes[point % codes.size] = -1
+        stress[point % codes.size] = np.nan
+        return Status(codes, status.iterations)
+
+
 def distorted(dimension, cells=4, comm=MPI.COMM_WORLD):
     """A unit square or cube whose inner vertices are moved, alike on any number of ranks."""
     if dimension == 2:

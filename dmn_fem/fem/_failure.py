@@ -1,0 +1,61 @@
+"""Why a step failed: the worst point of all ranks and fields, or the solver; alike on all ranks."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dolfinx.fem.petsc import NonlinearProblem
+from petsc4py import PETSc
+
+from dmn_fem.fem._material import MaterialField
+from dmn_fem.laws import PointRecord
+
+
+class StepFailed(RuntimeError):
+    """A step did not converge however short it was; raised on all ranks together.
+
+    Displacement, states and loads are again those of the last accepted time.
+
+    Attributes:
+        record: The worst point of the last attempt, None if no point had failed.
+    """
+
+    def __init__(self, message: str, record: PointRecord | None = None) -> None:
+        super().__init__(message)
+        self.record = record
+
+
+def find_failure(
+    problem: NonlinearProblem, fields: Sequence[MaterialField]
+) -> tuple[str, PointRecord | None]:
+    """What went wrong in the last solve, before anything is reverted. Collective.
+
+    Returns:
+        In words, and the worst point if any failed; the same on all ranks.
+    """
+    comm = problem.u.function_space.mesh.comm
+    failed = [field for field in fields if field.status.failed]
+    count = sum(field.status.failed for field in failed)
+    everyone = comm.allgather(count)
+    if not any(everyone):
+        return _solver_failure(problem.solver), None
+    rank = next(number for number, there in enumerate(everyone) if there)
+    record = None
+    if comm.rank == rank:
+        record = failed[0].point_record(int(failed[0].status.worst or 0))
+        strain = ", ".join(f"{value:.6g}" for value in record.strain)
+        trouble = (
+            f"the law failed at {sum(everyone)} points, "
+            f"worst on rank {rank}, {record.where}, strain [{strain}]"
+        )
+        record = replace(record, message=trouble)
+    record = comm.bcast(record, root=rank)
+    return record.message, record
+
+
+def _solver_failure(solver: PETSc.SNES) -> str:
+    reason = solver.getConvergedReason()
+    names = {value: name for name, value in vars(PETSc.SNES.ConvergedReason).items()}
+    return (
+        f"SNES stopped with reason {reason} ({names.get(reason, 'unknown')}) "
+        f"after {solver.getIterationNumber()} iterations, no point failed"
+    )
