@@ -24,8 +24,8 @@ if ".".join(dolfinx.__version__.split(".")[:2]) not in SUPPORTED_DOLFINX:
         f"the installed one is {dolfinx.__version__}"
     )
 
-from dmn_fem.fem._linear_solver import choose_linear_solver  # noqa: E402
 from dmn_fem.fem._failure import StepFailed  # noqa: E402
+from dmn_fem.fem._linear_solver import choose_linear_solver  # noqa: E402
 from dmn_fem.fem._material import MaterialField, mandel_strain  # noqa: E402
 from dmn_fem.fem._mesh import read_mesh  # noqa: E402
 from dmn_fem.fem._output import ResultFile, draw_cells, equivalent_stress, reaction_force  # noqa: E402
