@@ -25,8 +25,13 @@ if ".".join(dolfinx.__version__.split(".")[:2]) not in SUPPORTED_DOLFINX:
     )
 
 from dmn_fem.fem._failure import StepFailed  # noqa: E402
+from dmn_fem.fem._kinematics import (  # noqa: E402
+    axial_strain,
+    axisymmetric_strain,
+    mandel_strain,
+)
 from dmn_fem.fem._linear_solver import choose_linear_solver  # noqa: E402
-from dmn_fem.fem._material import MaterialField, mandel_strain  # noqa: E402
+from dmn_fem.fem._material import MaterialField  # noqa: E402
 from dmn_fem.fem._mesh import read_mesh  # noqa: E402
 from dmn_fem.fem._output import ResultFile, draw_cells, equivalent_stress, reaction_force  # noqa: E402
 from dmn_fem.fem._programme import Programme  # noqa: E402
@@ -39,6 +44,8 @@ __all__ = [
     "Step",
     "StepFailed",
     "Stepper",
+    "axial_strain",
+    "axisymmetric_strain",
     "choose_linear_solver",
     "draw_cells",
     "equivalent_stress",

@@ -7,7 +7,7 @@ on its own rank, the norm of the residual is then NaN on all ranks, and SNES end
 the same reason.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,35 +16,15 @@ import numpy as np
 import ufl
 from dolfinx import fem
 from dolfinx.fem.petsc import NonlinearProblem, assign
-from dolfinx.mesh import MeshTags
+from dolfinx.mesh import EntityMap, Mesh, MeshTags
 from numpy.typing import NDArray
 from petsc4py import PETSc
-from ufl.algorithms import expand_derivatives, extract_coefficients
+from ufl.algorithms import expand_derivatives
+from ufl.constantvalue import Zero
 
+from dmn_fem.fem._placement import input_numbers, mesh_of, tagged_cells
 from dmn_fem.laws import Code, Law, PointRecord, Status
 from dmn_fem.notation import Array, to_tensor
-
-
-def mandel_strain(u: Any) -> Any:
-    """Small strain of a displacement as a UFL vector in Mandel notation.
-
-    Args:
-        u: A vector of 2 (plane strain) or 3 components: a function, an argument or an expression.
-
-    Returns:
-        ``11, 22, 33, √2·12`` with 33 = 0 in 2D, ``11, 22, 33, √2·12, √2·13, √2·23`` in 3D.
-
-    Raises:
-        ValueError: If ``u`` has neither 2 nor 3 components.
-    """
-    if u.ufl_shape not in ((2,), (3,)):
-        raise ValueError(f"the displacement has shape {u.ufl_shape}; it must be (2,) or (3,)")
-    e = ufl.sym(ufl.grad(u))
-    root = np.sqrt(2.0)
-    if u.ufl_shape == (2,):
-        return ufl.as_vector([e[0, 0], e[1, 1], 0.0, root * e[0, 1]])
-    shear = [root * e[i, j] for i, j in ((0, 1), (0, 2), (1, 2))]
-    return ufl.as_vector([e[0, 0], e[1, 1], e[2, 2], *shear])
 
 
 class MaterialField:
@@ -62,18 +42,25 @@ class MaterialField:
 
     Args:
         law: Any law that fulfils `dmn_fem.laws.Law`.
-        strain: UFL vector of the total strain in Mandel notation, for example `mandel_strain(u)`;
-            the mesh is that of the first function in it.
+        strain: UFL vector of the total strain in Mandel notation, for example `mandel_strain(u)`.
         degree: Polynomial degree that the quadrature integrates exactly.
         subdomain: Tags of cells and the tag where the law holds; everywhere by default. All
             fields of a form share the tags.
         external: Scalar UFL expressions (constants, functions, ...) of the external fields that the
             law reads, by name, for example ``{"temperature": T}``. They are evaluated at the
             quadrature points whenever the law is asked; the jacobian holds them fixed.
+        mesh: Where the field lives, if the functions in the strain live on several meshes or on
+            another one: a submesh keeps stress and tangent of its own cells alone, while the
+            displacement lives on the parent. A form has one mesh to integrate over: for several
+            such fields in a form give the parent's tags, too, then `dx` is over the parent.
+        entity_maps: Of `dolfinx.mesh.create_submesh`, between the meshes of the functions in the
+            strain and that of the field; the problem needs them, too. With the map of a submesh
+            the field also knows the numbers of its cells in the input of the parent.
 
     Raises:
-        ValueError: If strain, mesh and law are of different dimensions, or external fields are
-            missing, unknown or no scalars.
+        ValueError: If strain, mesh and law are of different dimensions, external fields are
+            missing, unknown or no scalars, or the strain is on other meshes than the field and no
+            map leads there.
     """
 
     def __init__(
@@ -83,12 +70,10 @@ class MaterialField:
         degree: int = 2,
         subdomain: tuple[MeshTags, int] | None = None,
         external: Mapping[str, Any] | None = None,
+        mesh: Mesh | None = None,
+        entity_maps: Sequence[EntityMap] = (),
     ) -> None:
-        functions = extract_coefficients(strain)
-        spaces = [f.function_space for f in functions if isinstance(f, fem.Function)]
-        if not spaces:
-            raise ValueError("the strain holds no function; give an expression of the displacement")
-        mesh = spaces[0].mesh
+        mesh = mesh_of(strain, mesh, entity_maps)
         if mesh.topology.dim != law.dimension or strain.ufl_shape != (law.strain_size,):
             raise ValueError(
                 f"the law has dimension {law.dimension} and {law.strain_size} strain components, "
@@ -110,7 +95,8 @@ class MaterialField:
         self._tangent = fem.Function(fem.functionspace(mesh, element((size, size))), name="tangent")
         self._strain = strain
         self._points = points
-        self._expression = fem.Expression(strain, points)
+        self._entity_maps = tuple(entity_maps)
+        self._expression = self._compiled(strain)
         given = {field: ufl.as_ufl(value) for field, value in (external or {}).items()}
         if set(given) != set(law.external):
             raise ValueError(
@@ -120,7 +106,7 @@ class MaterialField:
         for field, value in given.items():
             if value.ufl_shape != ():
                 raise ValueError(f"{field} has the shape {value.ufl_shape}; it must be a scalar")
-        self._outside = {field: fem.Expression(value, points) for field, value in given.items()}
+        self._outside = {field: self._compiled(value) for field, value in given.items()}
         self.external: dict[str, Array] = {}
         self._position = fem.Expression(ufl.SpatialCoordinate(mesh), points)
 
@@ -131,11 +117,11 @@ class MaterialField:
         self._where: slice | NDArray[np.int32] = slice(0, owned)
         if subdomain is not None:
             tags, tag = subdomain
-            self.cells = tags.find(tag)
-            self.cells = self.cells[self.cells < owned]
-            self._where = self.cells
+            whole, tagged = tagged_cells(strain, mesh, tags, tag, entity_maps)
+            if whole is mesh:
+                self._where = self.cells = tagged[tagged < owned]
             self.dx = ufl.Measure(
-                "dx", mesh, subdomain_id=tag, subdomain_data=tags, metadata=metadata
+                "dx", whole, subdomain_id=tag, subdomain_data=tags, metadata=metadata
             )
 
         count = self.cells.size * len(points)
@@ -149,36 +135,41 @@ class MaterialField:
         self.status = Status(np.ones(count, dtype=np.int8), np.zeros(count, dtype=np.int32))
         self.dt = 0.0
 
+    def _compiled(self, expression: Any) -> fem.Expression:
+        """What evaluates a UFL expression at the quadrature points."""
+        return fem.Expression(expression, self._points, entity_maps=list(self._entity_maps))
+
     def _values(self, function: fem.Function) -> Array:
         """A view of a quadrature function, (cells, points, ...), ghosts at the end."""
         return function.x.array.reshape(-1, len(self._points), *function.ufl_shape)
 
-    def jacobian(self, F: Any, u: fem.Function, *others: "MaterialField") -> Any:
+    def jacobian(self, F: Any, u: Any, *others: "MaterialField") -> Any:
         """Derivative of a form with respect to the unknown, also through the stress.
 
         Args:
-            F: Residual form.
-            u: The unknown function.
+            F: Residual form; of several unknowns a sequence of forms.
+            u: The unknown function, or a sequence of them.
             others: More fields whose stress is in the form.
+
+        Returns:
+            A form, or rows of forms, one row for each of several residuals.
         """
+        if isinstance(F, Sequence):
+            return [[self.jacobian(row, column, *others) for column in u] for row in F]
         du = ufl.TrialFunction(u.function_space)
         J = ufl.derivative(F, u, du)
         for field in (self, *others):
             increment = expand_derivatives(ufl.derivative(field._strain, u, du))
-            J += ufl.derivative(F, field.stress, ufl.dot(field._tangent, increment))
+            if not isinstance(increment, Zero):
+                J += ufl.derivative(F, field.stress, ufl.dot(field._tangent, increment))
         return J
 
     def attach(self, problem: NonlinearProblem) -> None:
         """Integrate the law before the residual or the Jacobian of a problem is assembled.
 
-        Several fields may be attached to one problem.
-
-        Raises:
-            ValueError: If the problem has several unknown functions.
+        Several fields may be attached to one problem, and the problem may have several unknowns.
         """
         u = problem.u
-        if not isinstance(u, fem.Function):
-            raise ValueError("the problem has several unknown functions; a field needs one")
         _, (residual, args, kargs) = problem.solver.getFunction()
         problem.solver.setFunction(self._ahead_of(residual, u), problem.b, args, kargs)
         _, _, (jacobian, args, kargs) = problem.solver.getJacobian()
@@ -187,10 +178,12 @@ class MaterialField:
         )
 
     def _ahead_of(
-        self, callback: Callable[..., None], u: fem.Function, needs_tangent: bool = False
+        self, callback: Callable[..., None], u: Any, needs_tangent: bool = False
     ) -> Callable[..., None]:
         def integrate_first(snes: Any, x: Any, *args: Any, **kargs: Any) -> None:
-            x.ghostUpdate(PETSc.InsertMode.INSERT, PETSc.ScatterMode.FORWARD)
+            nested = x.getType() == PETSc.Vec.Type.NEST
+            for part in x.getNestSubVecs() if nested else [x]:
+                part.ghostUpdate(PETSc.InsertMode.INSERT, PETSc.ScatterMode.FORWARD)
             assign(x, u)
             # The first residual of a solve lifts boundary values with the tangent. Line search
             # "basic" asks for the Jacobian wherever it asks for the residual, the others do not.
@@ -255,6 +248,14 @@ class MaterialField:
         self._values(self.stress)[self._where] = self._accepted_stress
         self._integrated = None
 
+    @property
+    def input_cells(self) -> NDArray[np.int64] | None:
+        """Numbers of the owned cells in the input of the mesh, on any number of ranks the same.
+
+        None on a submesh without its entity map: nothing tells which cells they were.
+        """
+        return input_numbers(self.mesh, self.cells, self._entity_maps)
+
     def load(self, state: Mapping[str, Array], stress: Array, internal_work: float) -> None:
         """Set what was accepted, at the present displacement; undoes everything since.
 
@@ -289,7 +290,7 @@ class MaterialField:
             dt=self.dt,
             external={name: float(values[index]) for name, values in self.external.items()},
             position=self.positions(owned)[0, point],
-            cell=int(self.mesh.topology.original_cell_index[owned[0]]),
+            cell=-1 if self.input_cells is None else int(self.input_cells[cell]),
             point=point,
             message=message,
         )
@@ -321,7 +322,7 @@ class MaterialField:
         values = quantities[name].reshape(self.cells.size, len(self._points), -1)
         shares = self._volumes / self._volumes.sum(axis=1, keepdims=True)
         average = np.einsum("cq,cqi->ci", shares, values)
-        if average.shape[1] == self.law.strain_size:
+        if average.shape[1] in (4, 6):
             average = to_tensor(average)
         space = fem.functionspace(
             self.mesh, ("DG", 0, average.shape[1:] if average.ndim == 3 else ())

@@ -7,12 +7,21 @@ import pytest
 
 @pytest.fixture
 def mpiexec():
-    """Runs a script on two ranks; a failure on one of them ends all, and the test."""
+    """Runs a script on some ranks; a failure on one of them ends all, and the test."""
 
-    def run(script, *arguments):
+    def run(script, *arguments, ranks=2):
         here = Path(__file__).parent
         launcher = Path(sys.executable).with_name("mpiexec")
-        command = [launcher, "-n", "2", sys.executable, "-m", "mpi4py", here / script, *arguments]
+        command = [
+            launcher,
+            "-n",
+            str(ranks),
+            sys.executable,
+            "-m",
+            "mpi4py",
+            here / script,
+            *arguments,
+        ]
         done = subprocess.run(
             list(map(str, command)), capture_output=True, text=True, timeout=100, check=False
         )

@@ -102,12 +102,12 @@ def distorted(dimension, cells=4, comm=MPI.COMM_WORLD):
     return domain
 
 
-def model(law, domain, degree=2, **options):
+def model(law, domain, degree=2, quadrature=2, **options):
     """A body with u = (t G) x on its whole boundary, and what moves it."""
     dimension = domain.geometry.dim
     V = fem.functionspace(domain, ("Lagrange", degree, (dimension,)))
     u, v = fem.Function(V), ufl.TestFunction(V)
-    material = MaterialField(law, strain=mandel_strain(u), degree=2)
+    material = MaterialField(law, strain=mandel_strain(u), degree=quadrature)
     F = ufl.dot(material.stress, mandel_strain(v)) * material.dx
     domain.topology.create_connectivity(dimension - 1, dimension)
     facets = mesh.exterior_facet_indices(domain.topology)
