@@ -77,6 +77,10 @@ class Clocked:
         """See `dmn_fem.laws.Law`."""
         return self.law.averages(state)
 
+    def maxima(self, state: State) -> dict[str, Any]:
+        """See `dmn_fem.laws.Law`."""
+        return self.law.maxima(state)
+
     def integrate(
         self,
         strain: Any,

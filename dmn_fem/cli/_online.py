@@ -99,5 +99,4 @@ def _drive_cell(file: Path, phases: Path, path: Path) -> "tuple[Response, LocalF
         response = drive(law, rows, progress=lambda done: bar.update(task, completed=done))
     if response.failed:
         return response, None
-    outside = {name: float(values[-1]) for name, values in response.external.items()}
-    return response, law.local_fields(response.state, external=outside)
+    return response, law.local_fields(response.state)

@@ -10,8 +10,10 @@ jumps are free is the rule of `_mixing`, by the contrast of the stress-free phas
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmn_fem.homogenization._cut_parts import CutParts
 from dmn_fem.homogenization._elastic import effective_stiffness
@@ -20,7 +22,7 @@ from dmn_fem.homogenization._local_fields import LocalFields
 from dmn_fem.homogenization._mixing import Mixing
 from dmn_fem.laws import Code, Field, PhaseLaw, State, Status
 from dmn_fem.laws._batch import Compiled, Members
-from dmn_fem.laws._kernels import respond, store_means
+from dmn_fem.laws._kernels import respond
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.notation import Array, strain_size
 
@@ -63,7 +65,7 @@ class UnitCellLaw:
         self._grid = SpectralGrid(image.shape)
         self._cut = CutParts(image, laws, mixing)
         size = self.strain_size
-        leading = [Field("displacement", self._grid.shape)]
+        leading = [Field("strain", (size,)), Field("displacement", self._grid.shape)]
         if self._cut.voxel.size:
             leading.append(Field("strain_jump", (self._cut.voxel.size, size)))
         self._leading = sum(field.size for field in leading)
@@ -109,6 +111,7 @@ class UnitCellLaw:
         """Integrate to a total strain; see `dmn_fem.laws.Law.integrate`."""
         points = strain.shape[0]
         outside = self._members.external_values(external, points)
+        self._members.remember_external(state, external)
         codes = np.empty(points, dtype=np.int8)
         iterations = np.empty(points, dtype=np.int32)
         for point in range(points):
@@ -132,43 +135,45 @@ class UnitCellLaw:
         return Status(codes, iterations)
 
     def averages(self, state: State) -> dict[str, Array]:
-        """Averages over each phase: strain, stress and the internal variables of its law."""
-        return self._members.averages(state)
+        """Averages over each phase; see `dmn_fem.laws.Law.averages`."""
+        return self._members.averages(state, partial(self._local, state))
 
-    def local_fields(
-        self, state: State, point: int = 0, external: Mapping[str, float] | None = None
-    ) -> LocalFields:
+    def maxima(self, state: State) -> dict[str, Array]:
+        """Largest values in each phase; see `dmn_fem.laws.Law.maxima`."""
+        return self._members.maxima(state, partial(self._local, state))
+
+    def _local(self, state: State, points: NDArray[np.integer]) -> tuple[Array, Array]:
+        """Strains and stresses of all members at some points, (points, members, s)."""
+        members = self._members
+        strains, stresses = np.empty((2, points.size, members.phase.size, self.strain_size))
+        for number, point in enumerate(points):
+            past = state.old[point, :, 0]
+            outside = members.past_external(state, points[number : number + 1])
+            compiled = members.compiled_at(members.external_values(outside, 1)[:, 0])
+            mean, displacement, jump = self._unknowns(past)
+            strain = self._cut.member_strain(self._grid.strain(mean, displacement), jump)
+            strains[number] = strain
+            stresses[number], *_ = self._respond(compiled, strain, past, past.copy(), 0.0)
+        return strains, stresses
+
+    def local_fields(self, state: State, point: int = 0) -> LocalFields:
         """Strain, stress and internal variables within the cell of one point, as accepted.
 
         The stress is that of an increment without strain and time, hence of a law whose stress
         follows from strain, internal variables and external fields.
 
-        Args:
-            state: Of a batch.
-            point: In it.
-            external: Values of the `external` fields.
-
         Raises:
-            ValueError: If phases have internal variables of one name and different shapes, or
-                external fields are missing or unknown.
+            ValueError: If phases have internal variables of one name and different shapes.
         """
-        members, past = self._members, state.old[point, :, 0]
-        mean = sum(
-            part * state[f"{name}.strain"][point]
-            for name, part in zip(self.image.names, self.image.volume_fractions, strict=True)
-        )
-        displacement, jump = self._unknowns(past)
-        strain = self._cut.member_strain(self._grid.strain(mean, displacement), jump)
-        compiled = members.compiled_at(members.external_values(external, 1)[:, 0])
-        stress, *_ = self._respond(compiled, strain, past, past.copy(), 0.0)
+        strain, stress = self._local(state, np.array([point]))
         return LocalFields(
             self.image.shape,
             self.image.names,
             self._cut.member_voxel,
-            members.phase,
+            self._members.phase,
             self._cut.member_weight,
-            strain,
-            stress,
+            strain[0],
+            stress[0],
             self._internal(state, point),
         )
 
@@ -185,11 +190,13 @@ class UnitCellLaw:
                 values[ours] = state[f"{name}.{field.name}"][point]
         return result
 
-    def _unknowns(self, past: Array) -> tuple[Array, Array]:
-        """Copies of displacement and strain jumps in the state of a point."""
-        nodal = self._grid.dimension * self._grid.voxels
-        displacement = past[:nodal].reshape(self._grid.shape).copy()
-        return displacement, past[nodal : self._leading].reshape(-1, self.strain_size).copy()
+    def _unknowns(self, past: Array) -> tuple[Array, Array, Array]:
+        """Copies of mean strain, displacement and strain jumps in the state of a point."""
+        size = self.strain_size
+        nodal = size + self._grid.dimension * self._grid.voxels
+        displacement = past[size:nodal].reshape(self._grid.shape).copy()
+        jump = past[nodal : self._leading].reshape(-1, size).copy()
+        return past[:size].copy(), displacement, jump
 
     def _respond(
         self, members: Compiled, strain: Array, old: Array, new: Array, dt: float
@@ -212,7 +219,7 @@ class UnitCellLaw:
     ) -> tuple[int, int]:
         """Code and Newton iterations of one point; its arrays are written."""
         grid, cut, size = self._grid, self._cut, self.strain_size
-        displacement, jump = self._unknowns(old)
+        _, displacement, jump = self._unknowns(old)
         step = np.zeros(grid.shape)
         slope, share, halvings, count, unbalanced = 0.0, 1.0, 0, 0, np.inf
         code: int = Code.FAILED
@@ -265,10 +272,7 @@ class UnitCellLaw:
             displacement += step
             slope, share, halvings = float(np.vdot(force, step)), 1.0, 0
 
-        new[: self._leading] = np.concatenate([displacement.ravel(), jump.ravel()])
-        ours = self._members
-        means = new[self._leading : self._leading + 2 * size * len(ours.laws)]
-        store_means(ours.phase, ours.share, strain, stress, means)
+        new[: self._leading] = np.concatenate([mean_strain, displacement.ravel(), jump.ravel()])
         mean_stress[:] = local.stress.mean(axis=0)
         if mean_tangent is not None:
             mean_tangent[:] = effective_stiffness(

@@ -1,6 +1,6 @@
 """Many members (leaves or voxels), each with the law of its phase: one compiled loop for all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,13 +15,18 @@ from dmn_fem.laws._tracing import numbers_of
 from dmn_fem.notation import Array, strain_size
 
 type Compiled = tuple[NDArray[Any], ...]
+type Local = Callable[[NDArray[np.integer]], tuple[Array, Array]]
+"""Mandel strains and stresses of all members at some points, (points, members, s)."""
+
+_CHUNK = 2**18
+"""Strains of members that are in memory at once when a state is evaluated."""
 
 
 class Members:
     """Members of a point, each with the law of its phase, laid out for `_kernels.respond`.
 
-    The row of a point's state is: leading fields, mean strain and mean stress of every phase, and
-    the internal variables of all members, phase by phase.
+    The row of a point's state is: leading fields, external fields, and the internal variables of
+    all members, phase by phase.
 
     Args:
         laws: The law of every phase, by the phase's name.
@@ -29,7 +34,7 @@ class Members:
         member_phase: Phase number of every member, (members,).
         weight: Volume fractions of the members, (members,).
         dimension: 2 or 3.
-        *leading: What else a point remembers, at the start of its row.
+        *leading: What determines the strains of the members, at the start of a point's row.
 
     Raises:
         ValueError: If laws are missing or belong to no phase.
@@ -58,29 +63,26 @@ class Members:
         self.share = weight / total[self.phase]
         """Volume fraction of every member within its phase, (members,)."""
 
-        size = strain_size(dimension)
-        means = [
-            Field(f"{phase}.{quantity}", (size,), unit)
-            for phase in phases
-            for quantity, unit in (("strain", "1"), ("stress", "stress"))
-        ]
         records = [
             Record(phase, int(count), law.fields(dimension))
             for (phase, law), count in zip(self.laws.items(), counts, strict=True)
         ]
-        self._layout: list[Field | Record] = [*leading, *means]
+        self.external = tuple(dict.fromkeys(name for law in ordered for name in law.external))
+        """Names of the external fields that the laws read."""
+        self._layout: list[Field | Record] = [*leading]
+        self._layout += [Field(name, ()) for name in self.external]
         self._layout += [record for record in records if record.fields]
         widths = np.array([record.width for record in records], dtype=np.int64)
         order = np.argsort(self.phase, kind="stable")
         ends = np.cumsum(widths[self.phase[order]])
         starts = np.empty(self.phase.size, dtype=np.int64)
         starts[order] = ends - widths[self.phase[order]]
-        starts += sum(field.size for field in (*leading, *means))
+        place = sum(field.size for field in leading)
+        starts += place + len(self.external)
+        self._past_external = slice(place, place + len(self.external))
 
         self.triangles = 1 if all(law.symmetric for law in ordered) else 2
         """Triangles of matrices to keep: two if the tangent of a phase is not symmetric."""
-        self.external = tuple(dict.fromkeys(name for law in ordered for name in law.external))
-        """Names of the external fields that the laws read."""
         needed = [(phase, name) for phase, law in enumerate(ordered) for name in law.external]
         self._external_row = np.array([self.external.index(name) for _, name in needed], dtype=int)
         # Behind the parameters of a law there is room for its external fields.
@@ -135,6 +137,19 @@ class Members:
         full[:, points:] = values[:, -1:]
         return np.ascontiguousarray(full.reshape(len(values), blocks, LANES).swapaxes(0, 1))
 
+    def remember_external(self, state: State, given: Mapping[str, ArrayLike] | None) -> None:
+        """Write external fields into the new state."""
+        blocks, _, lanes = state.new.shape
+        values = external_values(self.external, given, state.points)
+        full = np.zeros((len(values), blocks * lanes))
+        full[:, : state.points] = values
+        rows = full.reshape(len(values), blocks, lanes).swapaxes(0, 1)
+        state.new[:, self._past_external] = rows
+
+    def past_external(self, state: State, points: NDArray[np.integer]) -> dict[str, Array]:
+        """External fields of the accepted state at some points."""
+        return {name: state.at(name, points) for name in self.external}
+
     def in_lanes(self, dt: float) -> tuple[NDArray[np.int64], Array]:
         """What kernels need that take `LANES` points side by side; members must be phase by phase.
 
@@ -171,18 +186,69 @@ class Members:
 
     def allocate(self, points: int, lanes: int = 1) -> State:
         """A stress-free state of so many points."""
-        return State(self._layout, points, lanes)
+        state = State(self._layout, points, lanes)
+        given = dict[str, float]()
+        for law in reversed(self.laws.values()):
+            given |= law.external
+        self.remember_external(state, given)
+        state.accept()
+        return state
 
-    def averages(self, state: State) -> dict[str, Array]:
-        """Averages over each phase of strain, stress and the internal variables of its law."""
+    def values(self, state: State, local: Local, points: NDArray[np.integer]) -> dict[str, Array]:
+        """Strain, stress and internal variables of every member at some points, as accepted.
+
+        Returns:
+            By ``phase.quantity``, (points, members of the phase, ...).
+        """
         result: dict[str, Array] = {}
+        strain, stress = local(points)
+        internal = state.export(points)
         for number, (phase, law) in enumerate(self.laws.items()):
-            share = self.share[self.phase == number]
-            if share.size == 0:
-                continue
-            for quantity in ("strain", "stress"):
-                result[f"{phase}.{quantity}"] = state[f"{phase}.{quantity}"].copy()
-            for field in law.fields(self.dimension):
-                name = f"{phase}.{field.name}"
-                result[name] = np.einsum("m,pm...->p...", share, state[name])
+            own = self.phase == number
+            if own.any():
+                result[f"{phase}.strain"] = strain[:, own]
+                result[f"{phase}.stress"] = stress[:, own]
+                names = [f"{phase}.{field.name}" for field in law.fields(self.dimension)]
+                result |= {name: internal[name] for name in names}
         return result
+
+    def averages(self, state: State, local: Local) -> dict[str, Array]:
+        """Averages over each phase of what `values` gives."""
+
+        def average(values: Array, share: Array) -> Array:
+            result: Array = np.einsum("m,pm...->p...", share, values)
+            return result
+
+        return self._reduced(state, local, average)
+
+    def maxima(self, state: State, local: Local) -> dict[str, Array]:
+        """Largest norms (of tensors) and values (of scalars) of what `values` gives, by phase."""
+
+        def largest(values: Array, _: Array) -> Array:
+            sizes = np.linalg.norm(values, axis=-1) if values.ndim > 2 else values
+            result: Array = sizes.max(axis=1)
+            return result
+
+        return self._reduced(state, local, largest)
+
+    def _reduced(
+        self, state: State, local: Local, reduction: Callable[[Array, Array], Array]
+    ) -> dict[str, Array]:
+        """What remains of values of members, chunk by chunk of the points.
+
+        Args:
+            state: The state.
+            local: As in `values`.
+            reduction: Of values (points, members, ...) and the members' shares in their phase.
+        """
+        shares = {phase: self.share[self.phase == number] for number, phase in enumerate(self.laws)}
+        count = max(1, _CHUNK // (self.phase.size * strain_size(self.dimension)))
+        # Of no points there is a chunk, too: it tells the names.
+        chunks = [
+            {
+                name: reduction(values, shares[name.rpartition(".")[0]])
+                for name, values in self.values(state, local, points).items()
+            }
+            for points in np.split(np.arange(state.points), range(count, state.points, count))
+        ]
+        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}

@@ -60,18 +60,6 @@ def respond(members, rotation, strain, old, new, dt, stress, tangent):
     return lowest
 
 
-@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def store_means(phases, share, strain, stress, means):
-    """Mean strain and mean stress of every phase, one after the other, into ``means``."""
-    size = strain.shape[1]
-    means[:] = 0.0
-    for member in range(phases.size):
-        start = 2 * size * phases[member]
-        for i in range(size):
-            means[start + i] += share[member] * strain[member, i]
-            means[start + size + i] += share[member] * stress[member, i]
-
-
 @njit(cache=True, error_model="numpy")
 def one_by_one(law, parameters, strain, old, new, dt, stress, tangent):
     """A law at an address, point by point, each with its parameters."""

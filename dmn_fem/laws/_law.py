@@ -79,7 +79,7 @@ class PhaseLaw:
         return {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
 
     def fields(self, dimension: int) -> tuple[Field, ...]:
-        """Internal variables; or none. Those of a function are in the order of ``old``."""
+        """Internal variables; or none. ``old`` of a function has what they keep, in this order."""
         return ()
 
 

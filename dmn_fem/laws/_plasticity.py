@@ -39,7 +39,7 @@ class VonMises(PhaseLaw):
     def fields(self, dimension: int) -> tuple[Field, ...]:
         """Plastic strain and equivalent plastic strain."""
         return (
-            Field("plastic_strain", (strain_size(dimension),)),
+            Field("plastic_strain", (strain_size(dimension),), deviatoric=True),
             Field("equivalent_plastic_strain", ()),
         )
 
@@ -165,7 +165,7 @@ class ChabochePlasticity(VonMises):
     def fields(self, dimension: int) -> tuple[Field, ...]:
         """Plastic strain, equivalent plastic strain, parts of the back stress."""
         shape = (len(self.kinematic), strain_size(dimension))
-        return (*super().fields(dimension), Field("back_stress", shape, "stress"))
+        return (*super().fields(dimension), Field("back_stress", shape, "stress", deviatoric=True))
 
     def formula(self, strain: Sequence[Any], old: SimpleNamespace, dt: Any) -> Answer:
         """Return to a yield surface that moves."""

@@ -1,7 +1,7 @@
 """The one interface of networks, single-phase materials and full-field unit cells."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Protocol
 
@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dmn_fem.notation import Array
+
+_TRACE = 1e-9
+"""Share of a deviatoric tensor that its trace may be, for round-off in files."""
 
 
 class Code(IntEnum):
@@ -60,16 +63,52 @@ class Field:
         name: For example ``matrix.plastic_strain``.
         shape: Shape at one point, for example (leaves, 6) in Mandel components, () for a scalar.
         unit: ``1`` or ``stress`` (the user's own consistent unit).
+        deviatoric: Mandel vectors without a trace (last axis), whose component 33 is not kept.
+
+    Raises:
+        ValueError: If a deviatoric field has not 4 or 6 components.
     """
 
     name: str
     shape: tuple[int, ...]
     unit: str = "1"
+    deviatoric: bool = False
+
+    def __post_init__(self) -> None:
+        if self.deviatoric and self.shape[-1:] not in ((4,), (6,)):
+            raise ValueError(
+                f"field {self.name} has shape {self.shape}; a deviatoric one has 4 or 6 components"
+            )
+
+    @property
+    def kept_shape(self) -> tuple[int, ...]:
+        """Shape of what is kept."""
+        return (*self.shape[:-1], self.shape[-1] - 1) if self.deviatoric else self.shape
 
     @property
     def size(self) -> int:
-        """Number of values at one point."""
-        return int(np.prod(self.shape, dtype=int))
+        """Number of values that are kept at one point."""
+        return int(np.prod(self.kept_shape, dtype=int))
+
+    def in_full(self, kept: Array) -> Array:
+        """Values of the field's shape from what is kept, (..., size)."""
+        values = kept.reshape(*kept.shape[:-1], *self.kept_shape)
+        if self.deviatoric:
+            values = np.insert(values, 2, -(values[..., 0] + values[..., 1]), axis=-1)
+        return values
+
+    def to_keep(self, values: Array) -> Array:
+        """What is kept, (..., size), of values of the field's shape.
+
+        Raises:
+            ValueError: If a deviatoric field has a trace.
+        """
+        if self.deviatoric:
+            traces = np.abs(values[..., :3].sum(axis=-1))
+            if (traces > _TRACE * np.abs(values).max(axis=-1, initial=0.0)).any():
+                raise ValueError(f"field {self.name} has a trace; it must be deviatoric")
+            values = np.delete(values, 2, axis=-1)
+        return values.reshape(*values.shape[: values.ndim - len(self.shape)], self.size)
 
 
 @dataclass(frozen=True)
@@ -95,13 +134,13 @@ class Record:
 class State:
     """Internal variables of a batch of points, as accepted (`old`) and as integrated (`new`).
 
-    Both are arrays of shape (blocks, width, lanes): ``lanes`` points side by side, their fields and
-    records one after the other; they start at zero, and the last block may have room for more. A
-    field of a record is named ``record.field`` and has shape (points, count, ...).
+    Both are arrays of shape (blocks, width, lanes): ``lanes`` points side by side, what is kept of
+    their fields and records one after the other; they start at zero, and the last block may have
+    room for more. A field of a record is named ``record.field``, of shape (points, count, ...).
     """
 
     def __init__(self, layout: Iterable[Field | Record], points: int, lanes: int = 1) -> None:
-        self._places: dict[str, tuple[slice, int, slice, tuple[int, ...]]] = {}
+        self._places: dict[str, tuple[slice, int, slice, Field]] = {}
         self.points = points
         width = 0
         for entry in layout:
@@ -113,10 +152,9 @@ class State:
                 inner = slice(offset, offset + field.size)
                 offset = inner.stop
                 if isinstance(entry, Record):
-                    name, shape = f"{record.name}.{field.name}", (record.count, *field.shape)
-                else:
-                    name, shape = field.name, field.shape
-                self._places[name] = (where, record.count, inner, shape)
+                    name = f"{record.name}.{field.name}"
+                    field = replace(field, name=name, shape=(record.count, *field.shape))
+                self._places[field.name] = (where, record.count, inner, field)
         shape = (-(-points // lanes), width, lanes)
         self.old: Array = np.zeros(shape)
         self.new: Array = np.zeros(shape)
@@ -138,48 +176,55 @@ class State:
         """A field in place, (blocks, count, size, lanes)."""
         where, count, inner, _ = self._places[name]
         blocks, _, lanes = self.old.shape
-        width = (where.stop - where.start) // count if count else 0
+        width = (where.stop - where.start) // max(1, count)
         return self.old[:, where].reshape(blocks, count, width, lanes)[:, :, inner]
 
     def __getitem__(self, name: str) -> Array:
-        """A copy of one field as accepted, shape (points, ...).
+        """A copy of one field as accepted, in full, shape (points, ...).
 
         Raises:
             KeyError: If there is no such field.
         """
         if name not in self._places:
             raise KeyError(f"no field {name!r} in the state; there are {', '.join(self._places)}")
-        return self._copy(name, np.arange(self.points))
+        return self.at(name, np.arange(self.points))
 
-    def _copy(self, name: str, points: NDArray[np.integer]) -> Array:
+    def at(self, name: str, points: NDArray[np.integer]) -> Array:
+        """A copy of one field at some points as accepted, in full, shape (points, ...)."""
         block, lane = np.divmod(points, self.old.shape[2])
-        rows = self._view(name)[block, :, :, lane]
-        return rows.reshape(len(points), *self._places[name][3])
+        kept = self._view(name)[block, :, :, lane]
+        field = self._places[name][3]
+        return field.in_full(kept.reshape(len(points), field.size))
 
     def export(self, points: NDArray[np.integer] | slice = slice(None)) -> dict[str, Array]:
-        """Copies of all accepted fields at the given points alone, as plain arrays."""
+        """Copies of all accepted fields at the given points, in full, as plain arrays."""
         chosen = np.arange(self.points)[points]
-        return {name: self._copy(name, chosen) for name in self._places}
+        return {name: self.at(name, chosen) for name in self._places}
 
     def load(self, fields: Mapping[str, Array]) -> None:
         """Set the accepted (and the new) state from what `export` gave for all points.
 
         Raises:
-            ValueError: If fields are missing, unknown or of another shape; nothing is changed then.
+            ValueError: If fields are missing, unknown, of another shape, or have a trace that they
+                must not have; nothing is changed then.
         """
         if set(fields) != set(self._places):
             raise ValueError(f"state has fields {sorted(self._places)}, got {sorted(fields)}")
         for name, values in fields.items():
-            expected = (self.points, *self._places[name][3])
+            expected = (self.points, *self._places[name][3].shape)
             if np.shape(values) != expected:
                 raise ValueError(
                     f"field {name} has shape {np.shape(values)}; this state needs {expected}"
                 )
-        for name, values in fields.items():
+        kept = {
+            name: self._places[name][3].to_keep(np.asarray(values, dtype=float))
+            for name, values in fields.items()
+        }
+        for name, values in kept.items():
             view = self._view(name)
             blocks, count, size, lanes = view.shape
             rows = np.zeros((blocks * lanes, count, size))
-            rows[: self.points] = np.reshape(values, (self.points, count, size))
+            rows[: self.points] = values.reshape(self.points, count, size)
             view[:] = np.moveaxis(rows.reshape(blocks, lanes, count, size), 1, -1)
         self.revert()
 
@@ -267,9 +312,17 @@ class Law(Protocol):
         ...
 
     def averages(self, state: State) -> dict[str, Array]:
-        """Volume averages over each phase of all that the accepted state knows.
+        """Volume averages over each phase of strain, stress and internal variables, as accepted.
 
         Names are ``phase.quantity`` (``matrix.stress``, ``matrix.plastic_strain``, ...), values
-        have shape (points,) or (points, components).
+        have shape (points,) or (points, components). A state keeps no stresses: these are those of
+        a step from the accepted state without strain and time.
+        """
+        ...
+
+    def maxima(self, state: State) -> dict[str, Array]:
+        """The largest local values in each phase, of what `averages` averages.
+
+        Of tensors the largest Frobenius norm, of scalars the largest value.
         """
         ...

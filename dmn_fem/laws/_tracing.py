@@ -7,6 +7,7 @@ from abc import ABC
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
+from math import prod
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ import numpy as np
 from dmn_fem import _lanes
 from dmn_fem.laws import arithmetic
 from dmn_fem.laws._law import PhaseLaw
+from dmn_fem.laws._protocol import Field
 from dmn_fem.notation import Array
 
 
@@ -69,7 +71,7 @@ def apply(
         dimension: 2 or 3.
         numbers: Its parameters, as in `numbers_of`.
         strain: Mandel components.
-        old: Internal variables, by position.
+        old: Internal variables as they are kept, by position.
         dt: Time step.
         external: Values of the external fields, in the order of `PhaseLaw.external`.
     """
@@ -77,8 +79,8 @@ def apply(
     own = law.fields(dimension)
     past, place = SimpleNamespace(), 0
     for field in own:
-        values = [old[place + i] for i in range(field.size)]
-        setattr(past, field.name, _nested(values, field.shape))
+        kept = [old[place + i] for i in range(field.size)]
+        setattr(past, field.name, _nested(_in_full(kept, field), field.shape))
         place += field.size
     seeds = [arithmetic.Dual(each, {i: 1.0}) for i, each in enumerate(strain)]
     duals, new = copy.formula(seeds, past, dt, **dict(zip(law.external, external, strict=True)))
@@ -89,13 +91,29 @@ def apply(
     after: list[Any] = []
     for field in own:
         values = [arithmetic.value_of(each) for each in _flat(new[field.name])]
-        if len(values) != field.size:
+        if len(values) != prod(field.shape):
             raise ValueError(
                 f"{type(law).__name__}: {field.name} has {len(values)} new values; "
-                f"its field has {field.size}"
+                f"its field has {prod(field.shape)}"
             )
-        after += values
+        after += _to_keep(values, field)
     return stress, tangent, after
+
+
+def _in_full(kept: list[Any], field: Field) -> list[Any]:
+    """Components of a field from those that are kept."""
+    if not field.deviatoric:
+        return kept
+    width = field.kept_shape[-1]
+    tensors = [kept[start : start + width] for start in range(0, len(kept), width)]
+    return [each for a, b, *shears in tensors for each in (a, b, -(a + b), *shears)]
+
+
+def _to_keep(values: list[Any], field: Field) -> list[Any]:
+    """Those components of a field that are kept."""
+    if not field.deviatoric:
+        return values
+    return [each for i, each in enumerate(values) if i % field.shape[-1] != 2]
 
 
 def _nested(values: list[Any], shape: tuple[int, ...]) -> Any:

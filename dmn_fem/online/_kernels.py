@@ -24,7 +24,6 @@ from dmn_fem.online._node import (
     leaf_norm,
     localise_node,
     move_row,
-    phase_mean,
     predict_node,
     turn_in,
     turn_out,
@@ -235,6 +234,56 @@ def localisation(shape, children, numbers, leaf_matrix):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
+def evaluate(
+    shape,
+    order,
+    children,
+    numbers,
+    laws,
+    parameters,
+    rotation,
+    external,
+    state,
+    points,
+    leaf_strain,
+    leaf_stress,
+):
+    """Mandel strains and stresses of the leaves in a state, (points, leaves, s).
+
+    The stresses are those of a step without strain. ``points`` are the numbers of those wanted, of
+    which ``external`` has the external fields; the other arguments are those of `integrate`.
+    """
+    dimension, size = len(shape[0]), len(shape[1])
+    width, nodes, leaves = size - 1, children.shape[0], children.shape[0] + 1
+    strain, _, stress, matrix, _, jump, _, scalars, end = places(shape, leaves, nodes)
+    memory = np.zeros((end + external.shape[1], LANES))
+    old, new = np.zeros(state.shape[1:]), np.zeros(state.shape[1:])
+    for start in range(0, points.size, LANES):
+        count = min(LANES, points.size - start)
+        memory[end:] = external[start // LANES]
+        for lane in range(count):
+            point = points[start + lane]
+            old[:, lane] = state[point // LANES, :, point % LANES]
+            for i in range(width):
+                scale = 1.0 if order[i] < 3 else np.sqrt(2.0)
+                root = strain + (leaves + nodes - 1) * width
+                memory[root + i, lane] = scale * old[order[i], lane]
+        memory[jump : jump + nodes * dimension] = old[width : width + nodes * dimension]
+        _localise(shape, children, numbers, memory, strain, jump)
+        _respond(
+            shape, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix,
+            scalars, end,
+        )  # fmt: skip
+        for leaf in range(leaves):
+            for i in range(width):
+                scale = 1.0 if order[i] < 3 else np.sqrt(2.0)
+                for lane in range(count):
+                    place = leaf * width + i
+                    leaf_strain[start + lane, leaf, order[i]] = memory[strain + place, lane] / scale
+                    leaf_stress[start + lane, leaf, order[i]] = memory[stress + place, lane] * scale
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
 def integrate(
     shape,
     order,
@@ -242,7 +291,6 @@ def integrate(
     numbers,
     leaf_numbers,
     predictor,
-    phase_fraction,
     laws,
     parameters,
     rotation,
@@ -260,21 +308,20 @@ def integrate(
     """Integrate blocks of points; ``macro_tangent`` of no rows asks for none.
 
     ``order`` are the Mandel components of the rows; ``numbers`` of a node f1, n and f1 f2 times
-    its weight; ``leaf_numbers`` of a leaf its weight and its share of the phase; ``predictor`` maps
-    a strain increment to elastic increments of the jumps; ``laws`` and ``parameters`` are those of
-    `Members.in_lanes`; ``external`` has the external fields of all laws, (blocks, rows, lanes);
-    ``rotation`` has the Mandel rotation of every leaf, row by row, or no rows.
-    A state starts with the jumps, then come the means of the phases.
+    its weight; ``leaf_numbers`` of a leaf its weight; ``predictor`` maps a strain increment to
+    elastic increments of the jumps; ``laws`` and ``parameters`` are those of `Members.in_lanes`;
+    ``external`` has the external fields of all laws, (blocks, rows, lanes); ``rotation`` has the
+    Mandel rotation of every leaf, row by row, or no rows. A state starts with the macroscopic
+    strain (Mandel) and the jumps.
     """
     dimension, size = len(shape[0]), len(shape[1])
     width, components = size - 1, _components(shape)
     nodes, leaves = children.shape[0], children.shape[0] + 1
-    root, phases, points = leaves + nodes - 1, laws.shape[0], macro_strain.shape[0]
+    root, points = leaves + nodes - 1, macro_strain.shape[0]
     strain, step, stress, matrix, kept, jump, direction, scalars, end = places(shape, leaves, nodes)
     outside = end
     memory = np.zeros((outside + external.shape[1], LANES))
     sums, norm, lowest, amount = scalars, scalars + 2, scalars + 3, scalars + 4
-    means = nodes * dimension
     code, count = np.empty(LANES, dtype=np.int64), np.empty(LANES, dtype=np.int64)
     halvings = np.empty(LANES, dtype=np.int64)
     slope, share = np.empty(LANES), np.empty(LANES)
@@ -292,14 +339,13 @@ def integrate(
                 value = macro_strain[point, order[i]] if point < points else 0.0
                 scale = 1.0 if order[i] < 3 else np.sqrt(2.0)
                 memory[strain + root * width + i, lane] = scale * value
-                increment = value
-                for phase in range(phases):
-                    mean = old[means + 2 * width * phase + order[i], lane]
-                    increment -= phase_fraction[phase] * mean
-                memory[step + root * width + i, lane] = scale * increment
+                memory[step + root * width + i, lane] = scale * (value - old[order[i], lane])
+                new[order[i], lane] = value
         # Start from the old jumps and the elastic localisation of the increment.
         for node in range(nodes):
-            places_of_node = (node * dimension, step + root * width, jump + node * dimension)
+            places_of_node = (
+                width + node * dimension, step + root * width, jump + node * dimension
+            )  # fmt: skip
             predict_node(shape, (old, memory, memory), places_of_node, predictor, node)
         _localise(shape, children, numbers, memory, strain, jump)
         while True:
@@ -361,12 +407,7 @@ def integrate(
                     memory[amount, lane] = 1.0
             _move(shape, memory, strain, step, jump, direction, amount, leaves, nodes)
 
-        new[:means] = memory[jump : jump + means]
-        new[means : means + 2 * width * phases] = 0.0
-        for phase in range(phases):
-            for leaf in range(laws[phase, 2], laws[phase, 2] + laws[phase, 3]):
-                rows = strain + leaf * width, stress + leaf * width, means + 2 * width * phase
-                phase_mean(shape, (memory, memory, new), rows, leaf_numbers, leaf)
+        new[width : width + nodes * dimension] = memory[jump : jump + nodes * dimension]
         if macro_tangent.shape[0] > 0:
             _condense(shape, children, numbers, memory, matrix, kept)
         for lane in range(min(LANES, points - block * LANES)):

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmn_fem._laminate import MANDEL_ORDER, kept_components
 from dmn_fem._lanes import LANES
@@ -12,7 +14,7 @@ from dmn_fem.laws._batch import Members
 from dmn_fem.network import Network, jump_operator
 from dmn_fem.notation import SQRT2, Array, mandel_spins, strain_size
 from dmn_fem.online._adjoint_kernels import gradient
-from dmn_fem.online._kernels import integrate, localisation
+from dmn_fem.online._kernels import evaluate, integrate, localisation
 
 
 @dataclass(frozen=True)
@@ -68,15 +70,14 @@ class NetworkLaw:
             tree.leaf_phase,
             tree.leaf_weight,
             dimension,
+            Field("strain", (size,)),
             Field("jumps", (len(tree.fraction), dimension)),
         )
         lengths = dimension, size + 1, self._leaves.triangles
         self._shape = tuple(tuple(range(length)) for length in lengths)
         coupling = tree.fraction * (1.0 - tree.fraction) * tree.node_weight
         self._numbers = np.column_stack([tree.fraction, tree.normal[:, :dimension], coupling])
-        self._leaf_numbers = np.column_stack([tree.leaf_weight, self._leaves.share])
-        phases = len(network.phases)
-        self._fraction = np.bincount(tree.leaf_phase, tree.leaf_weight, minlength=phases)
+        self._leaf_numbers = tree.leaf_weight[:, None]
         self._predictor = self._elastic_localisation()
 
     def _elastic_localisation(self) -> Array:
@@ -130,6 +131,7 @@ class NetworkLaw:
         points, size = strain.shape
         codes = np.empty(points, dtype=np.int8)
         iterations = np.empty(points, dtype=np.int32)
+        self._leaves.remember_external(state, external)
         integrate(
             self._shape,
             np.array(MANDEL_ORDER[self.dimension]),
@@ -137,7 +139,6 @@ class NetworkLaw:
             self._numbers,
             self._leaf_numbers,
             self._predictor,
-            self._fraction,
             *self._leaves.in_lanes(dt),
             self._rotation.reshape(len(self._rotation), size * size),
             self.tolerance,
@@ -154,8 +155,46 @@ class NetworkLaw:
         return Status(codes, iterations)
 
     def averages(self, state: State) -> dict[str, Array]:
-        """Averages over each phase: strain, stress and the internal variables of its law."""
-        return self._leaves.averages(state)
+        """Averages over each phase; see `dmn_fem.laws.Law.averages`."""
+        return self._leaves.averages(state, partial(self._local, state))
+
+    def maxima(self, state: State) -> dict[str, Array]:
+        """Largest values of any leaf in each phase; see `dmn_fem.laws.Law.maxima`."""
+        return self._leaves.maxima(state, partial(self._local, state))
+
+    def leaves(
+        self, state: State, points: NDArray[np.integer] | slice = slice(None)
+    ) -> dict[str, Array]:
+        """Strain, stress and internal variables leaf by leaf, as accepted.
+
+        The stress is that of a step from the accepted state without strain and time.
+
+        Returns:
+            By ``phase.quantity``, (points, leaves of the phase, ...), Mandel. The leaves are those
+            of `Network.tree`: its ``leaf_weight``, ``leaf_number`` and so on where its
+            ``leaf_phase`` is the number of the phase.
+        """
+        chosen = np.arange(state.points)[points]
+        return self._leaves.values(state, partial(self._local, state), chosen)
+
+    def _local(self, state: State, points: NDArray[np.integer]) -> tuple[Array, Array]:
+        """Strains and stresses of all leaves at some points, (points, leaves, s)."""
+        size, leaves = self.strain_size, self._leaves.phase.size
+        strain, stress = np.empty((2, points.size, leaves, size))
+        evaluate(
+            self._shape,
+            np.array(MANDEL_ORDER[self.dimension]),
+            self._tree.children,
+            self._numbers,
+            *self._leaves.in_lanes(0.0),
+            self._rotation.reshape(len(self._rotation), size * size),
+            self._leaves.external_in_lanes(self._leaves.past_external(state, points), points.size),
+            state.old,
+            points,
+            strain,
+            stress,
+        )
+        return strain, stress
 
     def follow(self, strain: Array, dt: float = 1.0) -> tuple[Array, Array]:
         """Take points from the stress-free state along paths of prescribed strains.

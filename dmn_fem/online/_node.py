@@ -91,17 +91,6 @@ def _norm(dimension, size, triangles, numbers, stress, total):
     total[0] = total[0] + numbers[0] * sqrt(sum(squares[1:], squares[0]))
 
 
-def _mean(dimension, size, triangles, numbers, strain, stress, means):
-    """Adds a leaf's share of its phase's mean strain and mean stress, in Mandel components."""
-    width = size - 1
-    for row, place in enumerate(MANDEL_ORDER[dimension]):
-        shear = place >= 3
-        part = numbers[1] * strain[row]
-        means[place] = means[place] + (part * (1.0 / SQRT2) if shear else part)
-        part = numbers[1] * stress[row]
-        means[width + place] = means[width + place] + (part * SQRT2 if shear else part)
-
-
 def _move(dimension, size, triangles, numbers, amount, correction, value):
     """Adds a part of a correction; what is not finite does not reach lanes that stay."""
     part = amount[0]
@@ -149,5 +138,4 @@ localise_node = straight_line(_localise)
 average_node = straight_line(_average)
 predict_node = straight_line(_predict)
 leaf_norm = straight_line(_norm)
-phase_mean = straight_line(_mean)
 move_row = straight_line(_move)

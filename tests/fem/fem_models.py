@@ -50,6 +50,9 @@ class Faulty:
     def averages(self, state):
         return self.law.averages(state)
 
+    def maxima(self, state):
+        return self.law.maxima(state)
+
     def integrate(self, strain, state, stress, tangent=None, dt=0.0, external=None):
         status = self.law.integrate(strain, state, stress, tangent, dt, external)
         if self.faulty and dt > self.limit:

@@ -153,8 +153,9 @@ def test_a_unit_cell_of_layers_is_their_laminate():
     expected = (0.01 - 0.5 * swollen) / (0.5 / one + 0.5 / other)
     np.testing.assert_allclose(stress[:, 0], expected, rtol=1e-8)
     state.accept()
-    own = {name: float(values[1]) for name, values in outside.items()}
-    local = cell.local_fields(state, 1, own)
+    np.testing.assert_array_equal(state["temperature"], outside["temperature"])
+    np.testing.assert_allclose(cell.averages(state)["b.stress"][:, 0], expected, rtol=1e-7)
+    local = cell.local_fields(state, 1)
     np.testing.assert_allclose(local.stress[:, 0], expected[1], rtol=1e-7)
 
 
@@ -232,3 +233,17 @@ def test_the_driver_reads_columns_of_their_names(tmp_path):
         LoadPath.read(file, 3, law.external)
     with pytest.raises(ValueError, match="reads moisture, temperature and is given no external"):
         drive(law, LoadPath.strain_driven(np.zeros((1, 6))))
+
+
+def test_leaves_of_a_state_have_the_stress_at_its_external_fields():
+    laws = {"a": Swelling(10.0, 0.005, 0.02), "b": Heated(3.0)}
+    law = NetworkLaw(Network.random(3, ("a", "b"), (0.4, 0.6), 8, np.random.default_rng(2)), laws)
+    outside = fields(np.random.default_rng(3), POINTS)
+    state, stress = law.allocate(POINTS), np.empty((POINTS, 6))
+    for name in ("a.stress", "b.stress"):
+        assert not law.averages(state)[name].any()
+    law.integrate(np.full((POINTS, 6), 0.01), state, stress, external=outside)
+    state.accept()
+    averages = law.averages(state)
+    mixed = 0.4 * averages["a.stress"] + 0.6 * averages["b.stress"]
+    np.testing.assert_allclose(mixed, stress, rtol=1e-8)

@@ -55,15 +55,15 @@ def test_simple_shear_follows_the_hardening_curve(hardening):
     """Under pure shear the equivalent stress is √3 τ and dp = dγ_plastic/√3."""
     law = j2(hardening)
     shear_modulus = 100.0 / 2.6
-    old = np.zeros(7)
+    old = np.zeros(6)
     for strain_12 in np.linspace(0.0, 0.03, 60)[1:]:
         strain = np.array([0, 0, 0, np.sqrt(2) * strain_12, 0, 0])
         code, stress, _, old = respond(law, strain, old)
         assert code == 1
         equivalent_stress = np.sqrt(3) * stress[3] / np.sqrt(2)
         plastic = 2 / np.sqrt(3) * (strain_12 - stress[3] / np.sqrt(2) / (2 * shear_modulus))
-        if old[6] > 0:
-            assert old[6] == pytest.approx(plastic, rel=1e-9)
+        if old[5] > 0:
+            assert old[5] == pytest.approx(plastic, rel=1e-9)
             expected = {
                 LinearHardening: lambda h, p: 0.1 + h.modulus * p,
                 VoceHardening: lambda h, p: (
@@ -72,18 +72,19 @@ def test_simple_shear_follows_the_hardening_curve(hardening):
                 TabulatedHardening: lambda h, p: np.interp(p, h.plastic_strain, h.stress),
             }[type(hardening)](hardening, plastic)
             assert equivalent_stress == pytest.approx(expected, rel=1e-9)
-    assert old[6] > 0.02
+    assert old[5] > 0.02
 
 
 def test_unloading_is_elastic_and_dissipation_positive():
     law = j2(LinearHardening(5.0))
+    plastic_strain, _ = law.fields(3)
     rng = np.random.default_rng(0)
-    strain, old, stress = np.zeros(6), np.zeros(7), np.zeros(6)
+    strain, old, stress = np.zeros(6), np.zeros(6), np.zeros(6)
     for _ in range(200):
         strain = strain + 5e-4 * rng.normal(size=6)
         _, stress, _, new = respond(law, strain, old)
-        assert stress @ (new[:6] - old[:6]) >= -1e-15
-        assert abs(new[:3].sum()) < 1e-13
+        flow = plastic_strain.in_full(new[:5] - old[:5])
+        assert stress @ flow >= -1e-15
         old = new
     _, back, tangent, same = respond(law, strain - 1e-6 * stress, old)
     np.testing.assert_array_equal(same, old)

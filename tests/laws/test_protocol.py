@@ -54,3 +54,26 @@ def test_export_and_load(state):
     with pytest.raises(ValueError, match="has fields"):
         other.load({"jumps": exported["jumps"]})
     np.testing.assert_array_equal(other.old, before)
+
+
+def test_deviatoric_fields_are_kept_without_33_and_given_in_full():
+    record = Record("matrix", 2, (Field("p", ()), Field("back_stress", (3, 6), deviatoric=True)))
+    state = State([Field("flow", (4,), deviatoric=True), record], 11, lanes=4)
+    assert state.old.shape == (3, 3 + 2 * (1 + 3 * 5), 4)
+    rng = np.random.default_rng(0)
+    fields = {name: rng.normal(size=values.shape) for name, values in state.export().items()}
+    assert fields["matrix.back_stress"].shape == (11, 2, 3, 6)
+    with pytest.raises(ValueError, match="field flow has a trace"):
+        state.load(fields)
+    assert not state.old.any()
+    for name in ("flow", "matrix.back_stress"):
+        fields[name][..., :3] -= fields[name][..., :3].mean(axis=-1, keepdims=True)
+    state.load(fields)
+    for name, values in fields.items():
+        np.testing.assert_allclose(state[name], values, atol=1e-15)
+        np.testing.assert_array_equal(state.export(np.array([7, 2]))[name], state[name][[7, 2]])
+    again = State([Field("flow", (4,), deviatoric=True), record], 11)
+    again.load(state.export())
+    np.testing.assert_array_equal(again["matrix.back_stress"], state["matrix.back_stress"])
+    with pytest.raises(ValueError, match="a deviatoric one has 4 or 6"):
+        Field("flow", (5,), deviatoric=True)

@@ -221,6 +221,53 @@ def test_averages_satisfy_hill_and_the_rule_of_mixtures():
     assert averages["matrix.equivalent_plastic_strain"][0] > 0
 
 
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_leaves_of_a_state_give_its_averages_maxima_and_stress(dimension):
+    points = 11
+    law = NetworkLaw(random_network(dimension, 32, 8), {"matrix": J2, "inclusion": STIFF}, 1e-11)
+    state, stress = law.allocate(points), np.zeros((points, law.strain_size))
+    for strain in np.stack([random_path(dimension, 4, seed) for seed in range(points)], axis=1):
+        law.integrate(np.ascontiguousarray(strain), state, stress)
+        state.accept()
+    tree, leaves = law.network.tree(), law.leaves(state)
+    averages, maxima = law.averages(state), law.maxima(state)
+    assert set(leaves) == set(averages) == set(maxima)
+    assert "matrix.plastic_strain" in leaves
+    assert "inclusion.plastic_strain" not in leaves
+    total = {"strain": 0.0, "stress": 0.0}
+    for name, values in leaves.items():
+        phase, quantity = name.split(".")
+        weight = tree.leaf_weight[tree.leaf_phase == PHASES.index(phase)]
+        assert values.shape[:2] == (points, weight.size)
+        mean = np.einsum("m,pm...->p...", weight, values)
+        np.testing.assert_allclose(averages[name], mean / weight.sum(), rtol=1e-13, atol=1e-15)
+        sizes = values if values.ndim == 2 else np.linalg.norm(values, axis=-1)
+        np.testing.assert_array_equal(maxima[name], sizes.max(axis=1))
+        if quantity in total:
+            total[quantity] = total[quantity] + mean
+    np.testing.assert_allclose(total["strain"], strain, atol=1e-14)
+    np.testing.assert_allclose(total["stress"], stress, atol=1e-10 * np.abs(stress).max())
+    for strain_of, p, leaf_stress in zip(
+        leaves["matrix.strain"][3], leaves["matrix.plastic_strain"][3], leaves["matrix.stress"][3],
+        strict=True,
+    ):  # fmt: skip
+        stiffness = initial_stiffness(J2, dimension)
+        np.testing.assert_allclose(stiffness @ (strain_of - p), leaf_stress, atol=1e-12)
+    some = law.leaves(state, np.array([9, 3]))
+    for name, values in leaves.items():
+        np.testing.assert_array_equal(some[name], values[[9, 3]])
+
+
+def test_a_state_of_128_leaves_takes_little_memory():
+    """Macroscopic strain, jumps, and six numbers a plastic leaf; nothing of elastic leaves."""
+    network = random_network(3, 128, 0)
+    law = NetworkLaw(network, {"matrix": J2, "inclusion": STIFF})
+    assert np.bincount(network.leaf_phase).tolist() == [64, 64]
+    state = law.allocate(8)
+    assert state.old.nbytes == 8 * 8 * (6 + 127 * 3 + 64 * 6)
+    assert state.old.nbytes <= 8 * 6200
+
+
 def test_new_state_is_a_function_of_the_old_one_alone():
     law = NetworkLaw(random_network(3, 32, 4), {"matrix": J2, "inclusion": STIFF})
     first, second = law.allocate(1), law.allocate(1)
