@@ -1,9 +1,10 @@
 """The one interface of networks, single-phase materials and full-field unit cells."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -171,6 +172,22 @@ class State:
     def revert(self) -> None:
         """The step failed: forget what was integrated."""
         self.new[:] = self.old
+
+    def take(self, points: NDArray[np.integer]) -> Self:
+        """A state of its own for some points, in this order, from what is accepted of them."""
+        taken, lanes = copy(self), self.old.shape[2]
+        taken.points = len(points)
+        taken.old = np.zeros((-(-len(points) // lanes), *self.old.shape[1:]))
+        block, lane = np.divmod(np.arange(len(points)), lanes)
+        taken.old[block, :, lane] = self.old[points // lanes, :, points % lanes]
+        taken.new = taken.old.copy()
+        return taken
+
+    def put(self, points: NDArray[np.integer], other: Self) -> None:
+        """Set what is integrated at some points to that of another state, in its order."""
+        lanes = self.new.shape[2]
+        block, lane = np.divmod(np.arange(len(points)), lanes)
+        self.new[points // lanes, :, points % lanes] = other.new[block, :, lane]
 
     def _view(self, name: str) -> Array:
         """A field in place, (blocks, count, size, lanes)."""

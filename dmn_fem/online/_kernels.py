@@ -364,7 +364,7 @@ def integrate(
                     continue
                 residual, reference = np.sqrt(memory[sums, lane]), memory[norm, lane]
                 law_code = int(memory[lowest, lane])
-                if law_code >= 0 and residual <= tolerance * reference:
+                if law_code >= 0 and residual <= tolerance * reference < np.inf:
                     code[lane], running[lane] = law_code, False
                     continue
                 valid = law_code >= 0 and np.isfinite(residual) and np.isfinite(reference)

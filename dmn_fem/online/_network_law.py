@@ -15,6 +15,7 @@ from dmn_fem.network import Network, jump_operator
 from dmn_fem.notation import SQRT2, Array, mandel_spins, strain_size
 from dmn_fem.online._adjoint_kernels import gradient
 from dmn_fem.online._kernels import evaluate, integrate, localisation
+from dmn_fem.online._substeps import Step, integrate_in_parts
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,11 @@ class NetworkLaw:
         tolerance: Largest traction jump at any interface, relative to the mean norm of the leaves'
             stresses.
         max_iterations: Of Newton's method; nearly perfect plasticity may need many in a large step.
+        max_substeps: Equal parts into which the step of a point that fails is divided at most; 1
+            divides none.
 
     Raises:
-        ValueError: If laws are missing or belong to no phase.
+        ValueError: If laws are missing or belong to no phase, or there are no parts.
     """
 
     def __init__(
@@ -54,10 +57,14 @@ class NetworkLaw:
         laws: Mapping[str, PhaseLaw],
         tolerance: float = 1e-9,
         max_iterations: int = 30,
+        max_substeps: int = 64,
     ) -> None:
+        if max_substeps < 1:
+            raise ValueError(f"max_substeps is {max_substeps}; it must be at least 1")
         self.network = network
         self.tolerance = tolerance
         self.max_iterations = max_iterations
+        self.max_substeps = max_substeps
         self._axes = tuple(range(network.dimension))
         self._tree = tree = network.tree()
         self._operator = np.ascontiguousarray(jump_operator(tree.normal, network.dimension))
@@ -127,7 +134,41 @@ class NetworkLaw:
         dt: float = 0.0,
         external: Mapping[str, Array] | None = None,
     ) -> Status:
-        """Integrate to a total strain; see `dmn_fem.laws.Law.integrate`."""
+        """Integrate to a total strain; see `dmn_fem.laws.Law.integrate`.
+
+        Points that fail are integrated again in parts, see `_substeps`.
+        """
+        given = {} if external is None else external
+        status = self._sweep(strain, state, stress, tangent, dt, given, self.tolerance)
+        failed = np.flatnonzero(status.codes == Code.FAILED)
+        if failed.size and self.max_substeps > 1:
+            fields = {
+                name: np.broadcast_to(values, len(strain))[failed] for name, values in given.items()
+            }
+            own, everywhere = state.take(failed), np.arange(failed.size)
+            past = self._leaves.past_external(own, everywhere)
+            step = Step(own["strain"], strain[failed], own, dt, past, fields)
+            integrate_in_parts(
+                self._sweep,
+                step,
+                failed,
+                (state, stress, tangent, status),
+                self.tolerance,
+                self.max_substeps,
+            )
+        return status
+
+    def _sweep(
+        self,
+        strain: Array,
+        state: State,
+        stress: Array,
+        tangent: Array | None,
+        dt: float,
+        external: Mapping[str, Array],
+        tolerance: float,
+    ) -> Status:
+        """One step of all points, without sub-steps."""
         points, size = strain.shape
         codes = np.empty(points, dtype=np.int8)
         iterations = np.empty(points, dtype=np.int32)
@@ -141,7 +182,7 @@ class NetworkLaw:
             self._predictor,
             *self._leaves.in_lanes(dt),
             self._rotation.reshape(len(self._rotation), size * size),
-            self.tolerance,
+            tolerance,
             self.max_iterations,
             strain,
             self._leaves.external_in_lanes(external, points),
@@ -221,7 +262,9 @@ class NetworkLaw:
         failed = np.zeros(paths, dtype=bool)
         for step in range(steps):
             mean = np.ascontiguousarray(strain[:, step])
-            failed |= self.integrate(mean, state, stress, dt=dt).codes == Code.FAILED
+            # The adjoint knows nothing of parts of an increment.
+            status = self._sweep(mean, state, stress, None, dt, {}, self.tolerance)
+            failed |= status.codes == Code.FAILED
             state.accept()
             stresses[:, step] = np.where(failed[:, None], np.nan, stress)
             jumps.append(state["jumps"].copy())

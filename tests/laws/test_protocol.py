@@ -77,3 +77,24 @@ def test_deviatoric_fields_are_kept_without_33_and_given_in_full():
     np.testing.assert_array_equal(again["matrix.back_stress"], state["matrix.back_stress"])
     with pytest.raises(ValueError, match="a deviatoric one has 4 or 6"):
         Field("flow", (5,), deviatoric=True)
+
+
+def test_some_points_alone_and_back():
+    layout = [Field("jumps", (2,)), Record("matrix", 2, (Field("p", ()),))]
+    state = State(layout, 11, lanes=4)
+    state.load(
+        {"jumps": np.arange(22.0).reshape(11, 2), "matrix.p": 100 + np.arange(22.0).reshape(11, 2)}
+    )
+    points = np.array([9, 2, 4, 10, 0])
+    some = state.take(points)
+    assert some.points == 5
+    for name in state.names:
+        np.testing.assert_array_equal(some[name], state[name][points])
+    some.new += 0.5
+    state.put(points, some)
+    before = state.export()
+    state.accept()
+    others = np.setdiff1d(np.arange(11), points)
+    for name, values in before.items():
+        np.testing.assert_array_equal(state[name][points], values[points] + 0.5)
+        np.testing.assert_array_equal(state[name][others], values[others])
