@@ -21,6 +21,7 @@ from dmn_fem.laws._phases import parse_phases, phase_tables, read_phases
 from dmn_fem.laws._plasticity import BackStress, ChabochePlasticity, J2Plasticity
 from dmn_fem.laws._point_record import Attempt, PointRecord, replay
 from dmn_fem.laws._protocol import Code, Field, Law, Record, State, Status
+from dmn_fem.laws._temperature import TemperatureDependent, ThermalExpansion
 from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell, PronyTerm
 from dmn_fem.laws._viscoplasticity import NortonCreep, PerzynaViscoplasticity
 from dmn_fem.laws._void import VOID, void
@@ -52,6 +53,8 @@ __all__ = [
     "State",
     "Status",
     "TabulatedHardening",
+    "TemperatureDependent",
+    "ThermalExpansion",
     "TransverselyIsotropicElastic",
     "VoceHardening",
     "check",

@@ -24,6 +24,7 @@ from dmn_fem.laws._hardening import (
 )
 from dmn_fem.laws._law import PhaseLaw
 from dmn_fem.laws._plasticity import ChabochePlasticity, J2Plasticity
+from dmn_fem.laws._temperature import TemperatureDependent, ThermalExpansion
 from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell
 from dmn_fem.laws._viscoplasticity import NortonCreep, PerzynaViscoplasticity
 from dmn_fem.laws._void import void
@@ -39,6 +40,8 @@ LAWS: dict[str, type[PhaseLaw]] = {
     "generalised_maxwell": GeneralisedMaxwell,
     "drucker_prager": DruckerPrager,
     "scalar_damage": ScalarDamage,
+    "thermal_expansion": ThermalExpansion,
+    "temperature_dependent": TemperatureDependent,
 }
 HARDENINGS: dict[str, type[Hardening]] = {
     "linear": LinearHardening,
@@ -62,6 +65,23 @@ def _construct(kinds: dict[str, type], key: str, table: Any, where: str) -> Any:
         entry = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         raise ValueError(f"{where}: {entry + ': ' if entry else ''}{message}") from None
+
+
+def _law(table: Any, where: str) -> Any:
+    """The law of a table, which may hold those of other laws."""
+
+    def entry(name: str, value: Any) -> Any:
+        if name == "hardening":
+            return _construct(HARDENINGS, "type", value, f"{where} {name}")
+        if name == "mechanical":
+            return _law(value, f"{where} {name}")
+        if name == "laws" and isinstance(value, list):
+            return [_law(each, f"{where} laws.{row}") for row, each in enumerate(value)]
+        return value
+
+    if isinstance(table, dict):
+        table = {name: entry(name, value) for name, value in table.items()}
+    return _construct(LAWS, "law", table, where)
 
 
 def read_phases(path: str | Path) -> dict[str, PhaseLaw]:
@@ -92,16 +112,12 @@ def parse_phases(tables: Mapping[str, Any], where: str) -> dict[str, PhaseLaw]:
     Raises:
         ValueError: With phase and entry, if a law or its parameters are not right.
     """
-    source, laws = where, dict[str, PhaseLaw]()
+    laws = dict[str, PhaseLaw]()
     solid = {phase: table for phase, table in tables.items() if not _is_void(table)}
     for phase, table in solid.items():
-        where = f"{source}: [{phase}]"
-        if isinstance(table, dict) and "hardening" in table:
-            hardening = _construct(HARDENINGS, "type", table["hardening"], f"{where} hardening")
-            table = {**table, "hardening": hardening}
-        laws[phase] = _construct(LAWS, "law", table, where)
+        laws[phase] = _law(table, f"{where}: [{phase}]")
     voids = {
-        phase: _void(table, laws, f"{source}: [{phase}]")
+        phase: _void(table, laws, f"{where}: [{phase}]")
         for phase, table in tables.items()
         if phase not in solid
     }
@@ -114,16 +130,22 @@ def phase_tables(laws: Mapping[str, PhaseLaw]) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: If a law is none of those that a file can name.
     """
-    names = {kind: name for name, kind in LAWS.items()}
     tables: dict[str, dict[str, Any]] = {}
     for phase, law in laws.items():
-        if type(law) not in names:
-            raise ValueError(
-                f"{phase}: {type(law).__name__} has no name in phases.toml; "
-                f"there are {', '.join(LAWS)}"
-            )
-        tables[phase] = {"law": names[type(law)]} | _entries(law)
+        try:
+            tables[phase] = _table(law)
+        except ValueError as error:
+            raise ValueError(f"{phase}: {error}") from None
     return tables
+
+
+def _table(law: PhaseLaw) -> dict[str, Any]:
+    names = {kind: name for name, kind in LAWS.items()}
+    if type(law) not in names:
+        raise ValueError(
+            f"{type(law).__name__} has no name in phases.toml; there are {', '.join(LAWS)}"
+        )
+    return {"law": names[type(law)]} | _entries(law)
 
 
 def _entries(parameters: Any) -> dict[str, Any]:
@@ -132,6 +154,8 @@ def _entries(parameters: Any) -> dict[str, Any]:
 
 
 def _entry(value: Any) -> Any:
+    if isinstance(value, PhaseLaw):
+        return _table(value)
     if isinstance(value, Hardening):
         kinds = {kind: name for name, kind in HARDENINGS.items()}
         if type(value) not in kinds:

@@ -15,6 +15,8 @@ from dmn_fem.laws import (
     PronyTerm,
     ScalarDamage,
     TabulatedHardening,
+    TemperatureDependent,
+    ThermalExpansion,
     TransverselyIsotropicElastic,
     VoceHardening,
 )
@@ -40,3 +42,12 @@ LAWS = {
     "drucker_prager": DruckerPrager(100.0, 0.3, 0.1, 30.0, 10.0, 1.0),
     "damage": ScalarDamage(100.0, 0.3, 0.1, 0.3, 0.5),
 }
+LAWS["hot"] = TemperatureDependent(
+    (20.0, 100.0, 200.0),
+    (
+        LAWS["voce"],
+        J2Plasticity(90.0, 0.3, 0.08, VoceHardening(0.08, 40.0, 1.0)),
+        J2Plasticity(60.0, 0.32, 0.04, VoceHardening(0.02, 40.0, 0.5)),
+    ),
+)
+LAWS["expanding"] = ThermalExpansion(LAWS["transverse"], (1e-5, 3e-5, 3e-5), 20.0)

@@ -29,7 +29,7 @@ def test_small_and_large_steps(name: str, strain: float) -> None:
 
 def test_what_a_law_claims() -> None:
     asymmetric = ("chaboche", "drucker_prager")
-    anisotropic = ("transverse", "orthotropic")
+    anisotropic = ("transverse", "orthotropic", "expanding")
     for name, law in LAWS.items():
         assert law.symmetric == (name not in asymmetric)
         assert law.isotropic == (name not in anisotropic)

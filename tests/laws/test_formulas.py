@@ -48,7 +48,7 @@ def test_one_point_compiled_equals_arrays(dimension: int, name: str) -> None:
             new, before = np.empty(old.shape[1]), old[point].copy()
             code = one_point(
                 address,
-                numbers_of(law, dimension),
+                np.append(numbers_of(law, dimension), list(law.external.values())),
                 strain[point],
                 before,
                 new,
@@ -70,7 +70,9 @@ def test_eight_points_at_once_equal_arrays(name: str) -> None:
     state = composite.allocate(points)
     stress, tangent = np.empty((points, 6)), np.empty((points, 6, 6))
     for strain, _, (stresses, tangents, news) in walk(law, 3, points, 4, 0.7):
-        assert (composite.integrate(strain, state, stress, tangent, 0.7).codes == 1).all()
+        assert (
+            composite.integrate(strain, state, stress, tangent, 0.7, law.external).codes == 1
+        ).all()
         state.accept()
         np.testing.assert_allclose(stress, stresses, atol=1e-12)
         np.testing.assert_allclose(tangent, tangents, atol=1e-10)

@@ -25,17 +25,18 @@ def test_in_a_network(name: str) -> None:
     rng = np.random.default_rng(3)
     network = Network.random(3, ("matrix", "inclusion"), (0.7, 0.3), 8, rng)
     law = NetworkLaw(network, {"matrix": LAWS[name], "inclusion": LinearElastic(500.0, 0.2)}, 1e-11)
+    outside = LAWS[name].external
     state, direction = law.allocate(3), 0.002 * rng.normal(size=(3, 6))
     stress, tangent, moved = np.empty((3, 6)), np.empty((3, 6, 6)), np.empty((3, 6))
     for share in (0.5, 1.0, 0.6, -0.5):
         strain = share * direction
-        status = law.integrate(strain, state, stress, tangent, dt=0.5)
+        status = law.integrate(strain, state, stress, tangent, 0.5, outside)
         assert (status.codes == 1).all()
         before = state.new.copy()
         step = 1e-7 * rng.normal(size=6)
-        law.integrate(strain + step, state, moved, dt=0.5)
+        law.integrate(strain + step, state, moved, None, 0.5, outside)
         up = moved.copy()
-        law.integrate(strain - step, state, moved, dt=0.5)
+        law.integrate(strain - step, state, moved, None, 0.5, outside)
         scale = np.abs(tangent).max() * np.abs(step).max()
         np.testing.assert_allclose(tangent @ step, 0.5 * (up - moved), atol=2e-5 * scale)
         state.new[:] = before
@@ -51,14 +52,14 @@ def test_in_a_unit_cell(name: str) -> None:
     one = UnitCellLaw(image, dict.fromkeys(image.names, law))
     homogeneous = NetworkLaw(Network.homogeneous("matrix", 2), {"matrix": law})
     found, expected = np.empty((1, 4)), np.empty((1, 4))
-    assert one.integrate(strain, one.allocate(1), found, dt=dt).codes[0] == 1
-    homogeneous.integrate(strain, homogeneous.allocate(1), expected, dt=dt)
+    assert one.integrate(strain, one.allocate(1), found, None, dt, law.external).codes[0] == 1
+    homogeneous.integrate(strain, homogeneous.allocate(1), expected, None, dt, law.external)
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10)
     names = dict(zip(image.names, (law, LinearElastic(500.0, 0.2)), strict=True))
     cell = UnitCellLaw(image, names)
     state = cell.allocate(1)
     for share in (0.5, 1.0, 0.5):
-        assert cell.integrate(share * strain, state, found, dt=dt).codes[0] == 1
+        assert cell.integrate(share * strain, state, found, None, dt, law.external).codes[0] == 1
         state.accept()
     assert np.isfinite(found).all()
 

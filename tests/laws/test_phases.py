@@ -19,6 +19,8 @@ from dmn_fem.laws import (
     PronyTerm,
     ScalarDamage,
     TabulatedHardening,
+    TemperatureDependent,
+    ThermalExpansion,
     TransverselyIsotropicElastic,
     VoceHardening,
     parse_phases,
@@ -106,6 +108,29 @@ time = 0.1
 [pore]
 law = "void"
 beside = "inclusion"
+[heated]
+law = "temperature_dependent"
+temperature = [20, 200.0]
+[[heated.laws]]
+law = "j2_plasticity"
+young_modulus = 100.0
+poisson_ratio = 0.3
+yield_stress = 0.1
+hardening = { type = "linear", modulus = 5.0 }
+[[heated.laws]]
+law = "j2_plasticity"
+young_modulus = 80.0
+poisson_ratio = 0.3
+yield_stress = 0.05
+hardening = { type = "linear", modulus = 3.0 }
+[expanding]
+law = "thermal_expansion"
+coefficient = 1e-5
+reference_temperature = 20.0
+[expanding.mechanical]
+law = "linear_elastic"
+young_modulus = 700.0
+poisson_ratio = 0.2
 """
 
 
@@ -128,6 +153,14 @@ def test_all_laws_are_read(tmp_path):
         "soil": DruckerPrager(100.0, 0.3, 0.1, 30.0, 10.0),
         "concrete": ScalarDamage(100.0, 0.3, 0.1, 0.4, 0.1),
         "pore": void(LinearElastic(500.0, 0.19)),
+        "heated": TemperatureDependent(
+            (20.0, 200.0),
+            (
+                J2Plasticity(100.0, 0.3, 0.1, LinearHardening(5.0)),
+                J2Plasticity(80.0, 0.3, 0.05, LinearHardening(3.0)),
+            ),
+        ),
+        "expanding": ThermalExpansion(LinearElastic(700.0, 0.2), 1e-5, 20.0),
     }
 
 
@@ -150,6 +183,19 @@ def test_all_laws_are_read(tmp_path):
         ("friction_angle = 30.0", "friction_angle = 3.0", "dilatancy_angle is 10"),
         ("rate = 20.0", "rate = -20.0", r"\[second\] hardening: hardening rate is -20"),
         ("stress = [0.1, 0.2]", "stress = [0.3, 0.4]", "must be equal"),
+        (
+            "temperature = [20, ",
+            "temperature = [20, 100, ",
+            r"\[heated\]: there are 3 temperatures",
+        ),
+        ("yield_stress = 0.05", "yield_stress = 0", r"\[heated\] laws.1: yield_stress is 0"),
+        (
+            "modulus = 3.0",
+            "modulus = -3.0",
+            r"\[heated\] laws.1 hardening: hardening modulus is -3",
+        ),
+        ("young_modulus = 700.0\n", "", r"\[expanding\] mechanical: young_modulus: Field required"),
+        ("coefficient = 1e-5", "coefficient = [1e-5]", r"\[expanding\]: coefficient"),
         ("[matrix]", "[matrix", "not a TOML file"),
         ('law = "orthotropic_elastic"', "law = 3", "law is 3"),
         ('beside = "inclusion"', 'beside = "grain"', r"\[pore\]: a void .* one of matrix, second"),

@@ -60,18 +60,18 @@ class Flattened:
             np.zeros(sum(field.size for field in law.fields(dimension))) for law in self.laws
         ]
 
-    def _respond(self, strain, jumps):
+    def _respond(self, strain, jumps, external):
         answers = [
-            respond(law, strain + a @ jumps, old)
+            respond(law, strain + a @ jumps, old, 0.0, external if law.external else None)
             for law, a, old in zip(self.laws, self.localisation, self.internal, strict=True)
         ]
         stress = np.stack([answer[1] for answer in answers])
         weighted = self.weights[:, None, None] * self.localisation
         return answers, stress, weighted, np.einsum("lin,li->n", weighted, stress)
 
-    def integrate(self, strain):
+    def integrate(self, strain, external=None):
         for _ in range(200):
-            answers, stress, weighted, residual = self._respond(strain, self.jumps)
+            answers, stress, weighted, residual = self._respond(strain, self.jumps, external)
             tangent = np.stack([answer[2] for answer in answers])
             matrix = np.einsum("lin,lij,ljm->nm", weighted, tangent, self.localisation)
             if np.abs(residual).max() < 1e-14 * np.abs(stress).max():
@@ -79,7 +79,7 @@ class Flattened:
             # Backtracking on the norm of the residual.
             step = -np.linalg.solve(matrix, residual)
             while (
-                np.linalg.norm(self._respond(strain, self.jumps + step)[3])
+                np.linalg.norm(self._respond(strain, self.jumps + step, external)[3])
                 > np.linalg.norm(residual)
                 and np.abs(step).max() > 1e-12 * np.abs(strain).max()
             ):
