@@ -64,13 +64,14 @@ def to_tensor(vector: ArrayLike) -> Array:
 
 
 def mandel_rotation(rotation: ArrayLike) -> Array:
-    """Orthogonal matrix Q (6, 6) with ``to_mandel(R T Rᵀ) = Q to_mandel(T)`` for R (3, 3).
+    """Orthogonal matrices Q (..., 6, 6), ``to_mandel(R T Rᵀ) = Q to_mandel(T)``, of R (..., 3, 3).
 
     A stiffness rotates as ``Q C Qᵀ``.
     """
     rotation = np.asarray(rotation, dtype=float)
-    basis = to_tensor(np.eye(6))
-    return to_mandel(rotation @ basis @ rotation.T).T
+    rotation = rotation[..., None, :, :]
+    turned = rotation @ to_tensor(np.eye(6)) @ rotation.swapaxes(-1, -2)
+    return to_mandel(turned).swapaxes(-1, -2)
 
 
 def mandel_spins(dimension: int = 3) -> Array:

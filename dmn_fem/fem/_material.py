@@ -22,6 +22,7 @@ from petsc4py import PETSc
 from ufl.algorithms import expand_derivatives
 from ufl.constantvalue import Zero
 
+from dmn_fem.fem._frame import Frame, of_cells, rotations
 from dmn_fem.fem._placement import input_numbers, mesh_of, tagged_cells
 from dmn_fem.laws import Code, Law, PointRecord, Status
 from dmn_fem.notation import Array, to_tensor
@@ -56,11 +57,16 @@ class MaterialField:
         entity_maps: Of `dolfinx.mesh.create_submesh`, between the meshes of the functions in the
             strain and that of the field; the problem needs them, too. With the map of a submesh
             the field also knows the numbers of its cells in the input of the parent.
+        frame: Axes of the law, global ones by default: a direction, its axis 1 (in space the other
+            two follow by the least rotation from the global ones), or a rotation matrix whose
+            columns are its axes. Either UFL, evaluated once at every quadrature point, or an array
+            with a row for every owned cell of the mesh. Strains are turned into the frame, stress,
+            tangent and averages back.
 
     Raises:
         ValueError: If strain, mesh and law are of different dimensions, external fields are
             missing, unknown or no scalars, or the strain is on other meshes than the field and no
-            map leads there.
+            map leads there. On all ranks, if a frame is none.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class MaterialField:
         external: Mapping[str, Any] | None = None,
         mesh: Mesh | None = None,
         entity_maps: Sequence[EntityMap] = (),
+        frame: Any = None,
     ) -> None:
         mesh = mesh_of(strain, mesh, entity_maps)
         if mesh.topology.dim != law.dimension or strain.ufl_shape != (law.strain_size,):
@@ -124,6 +131,15 @@ class MaterialField:
                 "dx", whole, subdomain_id=tag, subdomain_data=tags, metadata=metadata
             )
 
+        self._frame: Frame | None = None
+        if frame is not None:
+            if isinstance(frame, ufl.core.expr.Expr):
+                axes, rank = self._compiled(frame).eval(mesh, self.cells), len(frame.ufl_shape)
+            else:
+                axes = of_cells(frame, owned, self.cells, "the frame", mesh.comm)[:, None]
+                rank = axes.ndim - 2
+            axes = rotations(axes, rank, law.dimension, mesh.comm)
+            self._frame = Frame(axes, size)
         count = self.cells.size * len(points)
         self.state = law.allocate(count)
         self._strains = np.zeros((self.cells.size, len(points), size))
@@ -138,6 +154,10 @@ class MaterialField:
     def _compiled(self, expression: Any) -> fem.Expression:
         """What evaluates a UFL expression at the quadrature points."""
         return fem.Expression(expression, self._points, entity_maps=list(self._entity_maps))
+
+    def _local(self, strains: Array) -> Array:
+        """Strains in the axes of the law."""
+        return strains if self._frame is None else self._frame.to_local(strains)
 
     def _values(self, function: fem.Function) -> Array:
         """A view of a quadrature function, (cells, points, ...), ghosts at the end."""
@@ -213,8 +233,14 @@ class MaterialField:
         stresses, tangents = self._values(self.stress), self._values(self._tangent)
         stress = stresses[self._where].reshape(points, size)
         tangent = tangents[self._where].reshape(points, size, size) if needs_tangent else None
-        strain = self._strains.reshape(points, size)
+        strain = self._local(self._strains).reshape(points, size)
         self.status = self.law.integrate(strain, self.state, stress, tangent, self.dt, outside)
+        if self._frame is not None:
+            by_cell = self._strains.shape
+            stress[:] = self._frame.to_global(stress.reshape(by_cell)).reshape(stress.shape)
+            if tangent is not None:
+                turned = self._frame.to_global_matrix(tangent.reshape(*by_cell, size))
+                tangent[:] = turned.reshape(tangent.shape)
         stress[self.status.codes == Code.FAILED] = np.nan
         if not isinstance(self._where, slice):  # those were copies, not views
             stresses[self._where] = stress.reshape(self._strains.shape)
@@ -274,7 +300,7 @@ class MaterialField:
         self.revert()
 
     def point_record(self, index: int, message: str = "") -> PointRecord:
-        """The last integration of an owned point, to be saved and integrated alone.
+        """The last integration of an owned point, in the law's axes, to be integrated alone.
 
         Args:
             index: Number of the point among the owned ones, as in `status` and `state`.
@@ -284,8 +310,8 @@ class MaterialField:
         owned = self.cells[cell : cell + 1]
         here = np.array([index])
         return PointRecord(
-            strain=self._strains[cell, point].copy(),
-            strain_before=self._accepted_strain[cell, point].copy(),
+            strain=self._local(self._strains)[cell, point].copy(),
+            strain_before=self._local(self._accepted_strain)[cell, point].copy(),
             state={name: values[0] for name, values in self.state.export(here).items()},
             dt=self.dt,
             external={name: float(values[index]) for name, values in self.external.items()},
@@ -314,12 +340,17 @@ class MaterialField:
         Raises:
             ValueError: If there is no such quantity.
         """
-        quantities = self.law.averages(self.state)
-        quantities["stress"] = self._accepted_stress
-        quantities["strain"] = self._expression.eval(self.mesh, self.cells)
+        own = {
+            "stress": self._accepted_stress,
+            "strain": self._expression.eval(self.mesh, self.cells),
+        }
+        known = self.law.averages(self.state)  # also the strain, where the model does not know all
+        quantities = {**own, **known}
         if name not in quantities:
             raise ValueError(f"no quantity {name!r}; there are {', '.join(sorted(quantities))}")
         values = quantities[name].reshape(self.cells.size, len(self._points), -1)
+        if name in known and self._frame is not None and values.shape[-1] in (4, 6):
+            values = self._frame.to_global(values)
         shares = self._volumes / self._volumes.sum(axis=1, keepdims=True)
         average = np.einsum("cq,cqi->ci", shares, values)
         if average.shape[1] in (4, 6):

@@ -21,6 +21,7 @@ from dmn_fem.laws._phases import parse_phases, phase_tables, read_phases
 from dmn_fem.laws._plasticity import BackStress, ChabochePlasticity, J2Plasticity
 from dmn_fem.laws._point_record import Attempt, PointRecord, replay
 from dmn_fem.laws._protocol import Code, Field, Law, Record, State, Status
+from dmn_fem.laws._reduced import PlaneStrain, PlaneStress, UniaxialStress
 from dmn_fem.laws._temperature import TemperatureDependent, ThermalExpansion
 from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell, PronyTerm
 from dmn_fem.laws._viscoplasticity import NortonCreep, PerzynaViscoplasticity
@@ -45,6 +46,8 @@ __all__ = [
     "OrthotropicElastic",
     "PerzynaViscoplasticity",
     "PhaseLaw",
+    "PlaneStrain",
+    "PlaneStress",
     "PointRecord",
     "PowerHardening",
     "PronyTerm",
@@ -56,6 +59,7 @@ __all__ = [
     "TemperatureDependent",
     "ThermalExpansion",
     "TransverselyIsotropicElastic",
+    "UniaxialStress",
     "VoceHardening",
     "check",
     "initial_stiffness",

@@ -3,9 +3,24 @@ import numpy as np
 import pytest
 import ufl
 from coupling_checks import ELEMENTS, bent
-from fem_models import PETSC, distorted, elastic_law, plastic_law
+from fem_models import (
+    GRADIENT,
+    PETSC,
+    distorted,
+    elastic_law,
+    model,
+    network_law,
+    plastic_law,
+)
 
-from dmn_fem.fem import MaterialField, axial_strain, axisymmetric_strain, mandel_strain
+from dmn_fem.fem import (
+    MaterialField,
+    axial_strain,
+    axisymmetric_strain,
+    mandel_strain,
+    reaction_force,
+)
+from dmn_fem.laws import PlaneStress, UniaxialStress
 
 # isort: split
 import basix.ufl
@@ -203,3 +218,86 @@ def test_strains_of_other_displacements_are_refused():
         axisymmetric_strain(w, ufl.SpatialCoordinate(space))
     with pytest.raises(ValueError, match="the mesh has other cells"):
         axial_strain(u)
+
+
+def test_plane_stress_equals_a_body_with_a_free_face():
+    # The sides move in x and y as told, in z as they like; top and bottom are free.
+    inner, gradient = network_law(3), GRADIENT[:2, :2]
+    domain = mesh.create_box(
+        MPI.COMM_WORLD, [[0, 0, 0], [1, 1, 0.3]], [2, 2, 1], CellType.hexahedron
+    )
+    V = fem.functionspace(domain, ("Lagrange", 1, (3,)))
+    u, v = fem.Function(V), ufl.TestFunction(V)
+    body = MaterialField(inner, mandel_strain(u))
+    F = ufl.dot(body.stress, mandel_strain(v)) * body.dx
+    sides = mesh.locate_entities_boundary(
+        domain, 2, lambda x: np.isclose(x[0] * x[1] * (1 - x[0]) * (1 - x[1]), 0)
+    )
+    bcs, told = [], []
+    for axis in (0, 1):
+        sub, _ = V.sub(axis).collapse()
+        told.append(fem.Function(sub))
+        dofs = fem.locate_dofs_topological((V.sub(axis), sub), 2, sides)
+        bcs.append(fem.dirichletbc(told[axis], dofs, V.sub(axis)))
+    sub, _ = V.sub(2).collapse()
+    corner = fem.locate_dofs_geometrical((V.sub(2), sub), lambda x: np.isclose(x.sum(axis=0), 0))
+    bcs.append(fem.dirichletbc(fem.Function(sub), corner, V.sub(2)))
+    problem = NonlinearProblem(
+        F, u, J=body.jacobian(F, u), bcs=bcs, petsc_options_prefix="free_", petsc_options=PETSC
+    )
+    body.attach(problem)
+    sheet_problem, sheet, load = model(PlaneStress(inner), bent(CellType.triangle, 1), 1)
+    for time in (0.5, 1.0):
+        for axis in (0, 1):
+            told[axis].interpolate(lambda x, a=axis, t=time: t * (gradient[a] @ x[:2]))
+        problem.solve()
+        assert problem.solver.getConvergedReason() > 0
+        body.accept()
+        load(time)
+        sheet_problem.solve()
+        sheet.accept()
+    stress = body.stress.x.array.reshape(-1, 6)
+    flat = sheet.stress.x.array.reshape(-1, 4)
+    np.testing.assert_allclose(stress[:, [2, 4, 5]], 0.0, atol=1e-8)
+    np.testing.assert_allclose(flat, np.broadcast_to(stress[0, :4], flat.shape), atol=1e-8)
+    normal = [
+        field.cell_average("strain").x.array.reshape(-1, 9)[:, 8].mean() for field in (body, sheet)
+    ]
+    assert normal[0] == pytest.approx(normal[1], rel=1e-6)
+
+
+def test_two_bars_carry_a_force_into_the_plastic_range():
+    # A symmetric two-bar truss: the force is 2 σ(ε) cos(α) with ε = w cos(α) / length.
+    top = np.array([[-3.0, 4.0], [3.0, 4.0], [0.0, 0.0]])
+    element = basix.ufl.element("Lagrange", "interval", 1, shape=(2,))
+    domain = mesh.create_mesh(MPI.COMM_WORLD, np.array([[0, 2], [1, 2]]), element, top)
+    V = fem.functionspace(domain, ("Lagrange", 1, (2,)))
+    u, v = fem.Function(V), ufl.TestFunction(V)
+    bars = MaterialField(UniaxialStress(plastic_law(3)), axial_strain(u), degree=1)
+    F = ufl.dot(bars.stress, axial_strain(v)) * bars.dx
+    down = fem.Constant(domain, -0.05)
+    held = fem.locate_dofs_geometrical(V, lambda x: np.isclose(x[1], 4.0))
+    node = [
+        fem.locate_dofs_geometrical(
+            (V.sub(i), V.sub(i).collapse()[0]), lambda x: np.isclose(x[1], 0.0)
+        )[0]
+        for i in (0, 1)
+    ]
+    bcs = [
+        fem.dirichletbc(np.zeros(2), held, V),
+        fem.dirichletbc(fem.Constant(domain, 0.0), node[0], V.sub(0)),
+        fem.dirichletbc(down, node[1], V.sub(1)),
+    ]
+    problem = NonlinearProblem(
+        F, u, J=bars.jacobian(F, u), bcs=bcs, petsc_options_prefix="truss_", petsc_options=PETSC
+    )
+    bars.attach(problem)
+    problem.solve()
+    bars.accept()
+    strain = 0.05 * 0.8 / 5.0
+    stress = 0.1 + 100 * 5 / 105 * (strain - 0.001)
+    assert reaction_force(problem, node[1]) == pytest.approx(-2 * 0.8 * stress, rel=1e-8)
+    assert bars.cell_average("stress").x.array == pytest.approx(stress, rel=1e-8)
+    transverse = bars.cell_average("strain").x.array.reshape(-1, 3, 3)[:, 1, 1]
+    plastic = strain - stress / 100
+    assert transverse == pytest.approx(-0.3 * stress / 100 - plastic / 2, rel=1e-6)
