@@ -153,7 +153,9 @@ class MaterialField:
 
     def _compiled(self, expression: Any) -> fem.Expression:
         """What evaluates a UFL expression at the quadrature points."""
-        return fem.Expression(expression, self._points, entity_maps=list(self._entity_maps))
+        # Expressions of DOLFINx 0.10 know no maps.
+        maps = {"entity_maps": list(self._entity_maps)} if self._entity_maps else {}
+        return fem.Expression(expression, self._points, **maps)
 
     def _local(self, strains: Array) -> Array:
         """Strains in the axes of the law."""
