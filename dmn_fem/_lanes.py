@@ -1,26 +1,46 @@
 """Straight-line SIMD code from plain Python arithmetic.
 
 LLVM does not vectorise loops over samples that hold small matrices. Here the formula itself is run
-once, at compile time, on symbols: every ``+ - * /`` emits one instruction on eight doubles side by
-side, loops over components are Python's own and leave no trace, and intermediate values live in
+once, at compile time, on symbols: every ``+ - * /`` emits one instruction on `LANES` doubles side
+by side, loops over components are Python's own and leave no trace, and intermediate values live in
 registers. What a formula cannot say in Python, because its lanes would go different ways, it says
 with `where` and `repeat`. The same function runs on arrays, which is how tests check it, and with
 one lane it is code for one point.
 """
 
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
-LANES = 8
-"""Numbers side by side: a register of AVX-512, two of AVX2, four of NEON."""
+
+def _register() -> int:
+    """Doubles in a register of the processor that Numba compiles for, as LLVM adds eight of them.
+
+    That is this machine's, or what ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` ask for; all of it
+    is in the keys of Numba's cache.
+    """
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    name = config.CPU_NAME or binding.get_host_cpu_name()
+    features = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+    machine = binding.Target.from_default_triple().create_target_machine(name, features)
+    kind = "<8 x double>"
+    text = f"define {kind} @f({kind} %a, {kind} %b) {{ %c = fadd {kind} %a, %b ret {kind} %c }}"
+    assembly = machine.emit_assembly(binding.parse_assembly(text))
+    return {1: 8, 2: 4}.get(len(re.findall(r"^\s+v?f?add(?:pd)?\s", assembly, re.M)), 2)
+
+
+LANES = _register()
+"""Numbers side by side: 8 with AVX-512, 4 with AVX2, 2 elsewhere (NEON, SSE2)."""
 
 # Products and sums may be fused, divisions become products; no sum changes its order.
 _FLAGS = ("contract", "nsz", "arcp")
@@ -283,7 +303,7 @@ class Rows:
 
 
 class Numbers:
-    """Numbers that all lanes share: a row of an array, read by position."""
+    """Numbers that all lanes share: a row of an array, read by position as `Rows` are."""
 
     def __init__(self, builder: ir.IRBuilder, row: ir.Value, lanes: int = LANES) -> None:
         self.builder = builder
@@ -308,13 +328,13 @@ def straight_line(function: Callable[..., None]) -> Any:
 
     Args:
         function: Is called once for a shape, as ``function(*shape, numbers, *rows)`` with integers,
-            `Numbers` and several `Rows`; it reads and writes rows.
+            `Numbers` (or `Rows`, see below) and several `Rows`; it reads and writes rows.
 
     Returns:
         A function, for Numba code, of: a tuple of tuples of integers, whose lengths are the shape
         (so that the compiler knows it); an array (places, `LANES`), or a tuple of one for each
-        `Rows`; a tuple of the places where these start; an array of numbers (n, m); and the one of
-        its rows that is meant.
+        `Rows`; a tuple of the places where these start; an array of numbers (n, m) that all lanes
+        share, or of those of each lane (n, m, `LANES`); and the one of its rows that is meant.
     """
 
     @intrinsic
@@ -336,8 +356,14 @@ def straight_line(function: Callable[..., None]) -> Any:
                 rows.append(Rows(builder, array.data, first))
             table = context.make_array(numbers)(context, builder, number_values)
             width = builder.extract_value(table.shape, 1)
-            start = builder.gep(table.data, [builder.mul(row, width)], source_etype=ir.DoubleType())
-            function(*lengths, Numbers(builder, start), *rows)
+            first = builder.mul(row, width)
+            given: Rows | Numbers
+            if numbers.ndim == 3:
+                given = Rows(builder, table.data, first)
+            else:
+                start = builder.gep(table.data, [first], source_etype=ir.DoubleType())
+                given = Numbers(builder, start)
+            function(*lengths, given, *rows)
             return context.get_dummy_value()
 
         return signature, generate

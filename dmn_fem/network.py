@@ -363,10 +363,15 @@ class Network:
         """The same network with leaf orientations: those of no rotation."""
         return replace(self, leaf_orientation=np.tile([1.0, 0.0, 0.0, 0.0], (self.leaves, 1)))
 
-    def tree(self) -> Tree:
-        """The network without its zero-weight leaves, ready for evaluation."""
+    def tree(self, kept: NDArray[np.bool_] | None = None) -> Tree:
+        """The network without its zero-weight leaves, ready for evaluation.
+
+        Args:
+            kept: Leaves to keep in place of those that have a weight, (M,): those that have one in
+                any of several networks. A node without weight has the fraction one half.
+        """
         weights = self.leaf_weights
-        alive = np.flatnonzero(weights > 0)
+        alive = np.flatnonzero(weights > 0 if kept is None else kept)
         alive = alive[np.argsort(self.leaf_phase[alive], kind="stable")]
         leaf_number = {int(leaf): number for number, leaf in enumerate(alive)}
         inner = self.leaves - 1
@@ -381,7 +386,8 @@ class Network:
             if left is None or right is None:
                 return left or right
             weight = left[1] + right[1]
-            nodes.append((left[0], right[0], left[1] / weight, weight, node))
+            fraction = left[1] / weight if weight > 0 else 0.5
+            nodes.append((left[0], right[0], fraction, weight, node))
             return len(alive) + len(nodes) - 1, weight
 
         collect(0)
@@ -389,12 +395,8 @@ class Network:
         rotation = None
         if self.leaf_orientation is not None:
             size = strain_size(self.dimension)
-            rotation = np.stack(
-                [
-                    mandel_rotation(rotation_from_quaternion(quaternion))[:size, :size]
-                    for quaternion in self.leaf_orientation[alive]
-                ]
-            )
+            matrices = rotation_from_quaternion(self.leaf_orientation[alive])
+            rotation = mandel_rotation(matrices)[:, :size, :size]
         return Tree(
             leaf_weight=weights[alive],
             leaf_phase=self.leaf_phase[alive],

@@ -1,4 +1,4 @@
-"""Straight-line code: eight numbers at once, as the same formula gives them one by one."""
+"""Straight-line code: `LANES` numbers at once, as the same formula gives them one by one."""
 
 import numpy as np
 from numba import njit
@@ -35,6 +35,18 @@ def test_arithmetic_equals_that_of_arrays() -> None:
         expected[6 + 2 * i], expected[7 + 2 * i] = _formula(a, b, numbers[2, i])
     _run(((0, 0, 0),), memory, numbers, 2)
     np.testing.assert_allclose(memory, expected, rtol=1e-13, atol=1e-13)
+
+
+def test_every_lane_may_have_numbers_of_its_own() -> None:
+    rng = np.random.default_rng(0)
+    memory, numbers = rng.normal(size=(12, LANES)), rng.normal(size=(4, 3, LANES))
+    found = memory.copy()
+    _run(((0, 0, 0),), found, numbers, 2)
+    for lane in range(LANES):
+        alone = memory.copy()
+        _run(((0, 0, 0),), alone, np.ascontiguousarray(numbers[:, :, lane]), 2)
+        # Shared divisors may become factors.
+        np.testing.assert_allclose(found[:, lane], alone[:, lane], rtol=1e-14, atol=1e-14)
 
 
 def _functions(length, numbers, source, result):

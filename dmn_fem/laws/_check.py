@@ -37,7 +37,7 @@ class LawReport:
         objectivity: Largest relative difference of the stress of a rotated path from the rotated
             stress; None if the law does not claim to be isotropic.
         compiled: Largest relative difference of stress, tangent and internal variables between
-            formula and machine code, for one point and for eight; None for a function.
+            formula and machine code, for one point and for several; None for a function.
     """
 
     law: str

@@ -1,4 +1,4 @@
-"""Formulas compiled: for one point, and for eight points at once.
+"""Formulas compiled: for one point, and for `LANES` points at once.
 
 The formula of a law runs once on symbols (`dmn_fem._lanes`), with a copy of the law whose numbers
 are symbols, too. Its tangent is the derivative of its stress (`arithmetic.Dual`).

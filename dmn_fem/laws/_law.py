@@ -54,7 +54,7 @@ class PhaseLaw:
         """Stress and internal variables at the end of a step.
 
         Plain arithmetic with what `dmn_fem.laws.arithmetic` offers. It runs on arrays, and is
-        traced once into machine code for one point and for eight points at once, where each
+        traced once into machine code for one point and for several at once, where each
         parameter in `self` stands for a number: Python's ``if`` may ask for the length of a tuple
         but not for values.
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dmn_fem._laminate import MANDEL_ORDER, kept_components
+from dmn_fem._lanes import LANES
 from dmn_fem.laws._formulas import lanes_address, point_address
 from dmn_fem.laws._kernels import one_by_one, side_by_side
 from dmn_fem.laws._law import PhaseLaw
@@ -99,10 +100,10 @@ def respond_compiled(
 
     Args:
         law: A law with a formula.
-        strain: Mandel strains, (`LANES`, s).
-        old: Internal variables at the start of the step, (`LANES`, ...).
+        strain: Mandel strains, (n, s), n a multiple of `LANES`.
+        old: Internal variables at the start of the step, (n, ...).
         dt: Time step.
-        external: Values of the external fields, (`LANES`,) or one; those without stress by default.
+        external: Values of the external fields, (n,) or one; those without stress by default.
     """
     size = strain.shape[1]
     dimension = 2 if size == 4 else 3
@@ -112,28 +113,39 @@ def respond_compiled(
     one_by_one(
         point_address(law, dimension), numbers, strain, old, one[2], float(dt), one[0], one[1]
     )
+    constants = np.append(dt, numbers[0])
+    blocks = np.arange(len(strain)).reshape(-1, LANES)
+    found = [_in_lanes(law, constants, strain[own], old[own], outside[:, own]) for own in blocks]
+    stress, tangent, new = (np.concatenate(each) for each in zip(*found, strict=True))
+    return one, (stress, tangent, new)
 
+
+def _in_lanes(
+    law: PhaseLaw, constants: Array, strain: Array, old: Array, outside: Array
+) -> tuple[Array, Array, Array]:
+    """What a formula's machine code for `LANES` points gives of so many."""
+    size = strain.shape[1]
+    dimension = 2 if size == 4 else 3
     triangles = 1 if law.symmetric else 2
     rows, columns = kept_components(size + 1, triangles)
     order = np.array(MANDEL_ORDER[dimension])
     scale = np.where(order < 3, 1.0, SQRT2)
     end = 2 * size + rows.size
-    memory = np.zeros((end + len(outside), len(strain)))
+    memory = np.zeros((end + len(outside), LANES))
     memory[:size] = (scale * strain[:, order]).T
     memory[end:] = outside
     before, after = np.ascontiguousarray(old.T), np.zeros(old.T.shape)
     shape = tuple(range(dimension)), tuple(range(size + 1)), tuple(range(triangles))
     address = lanes_address(law, dimension, triangles)
-    constants = np.append(dt, numbers[0])[None]
-    side_by_side(address, shape, constants, memory, before, after)
-    stress, tangent = np.empty_like(strain), np.empty((len(strain), size, size))
+    side_by_side(address, shape, constants[None], memory, before, after)
+    stress, tangent = np.empty_like(strain), np.empty((LANES, size, size))
     stress[:, order] = (scale[:, None] * memory[size : 2 * size]).T
-    matrix = np.empty((len(strain), size + 1, size + 1))
+    matrix = np.empty((LANES, size + 1, size + 1))
     matrix[:, columns, rows] = memory[2 * size : end].T
     matrix[:, rows, columns] = memory[2 * size : end].T
     scaled = matrix[:, :size, :size] * np.outer(scale, scale)
     tangent[:, order[:, None], order] = scaled
-    return one, (stress, tangent, after.T)
+    return stress, tangent, after.T
 
 
 def _outside(law: PhaseLaw, external: Mapping[str, ArrayLike] | None, points: int) -> Array:

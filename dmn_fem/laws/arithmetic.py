@@ -1,6 +1,6 @@
 """What formulas of laws are written with: functions of numbers, of Mandel vectors, and roots.
 
-The numbers are arrays, eight doubles side by side during code generation (`dmn_fem._lanes`), or
+The numbers are arrays, several doubles side by side during code generation (`dmn_fem._lanes`), or
 either of them with derivatives (`Dual`), which is where tangents come from that nobody writes.
 """
 

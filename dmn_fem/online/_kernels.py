@@ -1,6 +1,6 @@
 """The compiled network: Newton in O(leaves) by one sweep up and one sweep down the tree.
 
-Eight points go through it side by side (`dmn_fem._lanes`); what happens at one node is in `_node`.
+`LANES` points go through it side by side (`dmn_fem._lanes`); what happens at a node is in `_node`.
 ``shape`` are three tuples whose lengths are the dimension, the rows of a member's matrix, which are
 2 dimension + 1, and the triangles of it that are kept: one if the tangents of all phases are
 symmetric, else two. Members are leaves, then inner nodes in post-order, the root last. Strains are
@@ -221,15 +221,19 @@ def localisation(shape, children, numbers, leaf_matrix):
     for leaf in range(leaves):
         for i in range(components):
             memory[matrix + leaf * components + i] = leaf_matrix[leaf, i]
-    for i in range(width):
-        memory[step + (leaves + nodes - 1) * width + i, i] = 1.0
     _condense(shape, children, numbers, memory, matrix, kept)
-    _descend(shape, children, numbers, memory, kept, step, direction)
-    result = np.empty((nodes, dimension * width))
-    for node in range(nodes):
-        for a in range(dimension):
-            for i in range(width):
-                result[node, a * width + i] = memory[direction + node * dimension + a, i]
+    result, root = np.empty((nodes, dimension * width)), step + (leaves + nodes - 1) * width
+    for first in range(0, width, LANES):
+        unit = range(first, min(first + LANES, width))
+        memory[root : root + width] = 0.0
+        for i in unit:
+            memory[root + i, i - first] = 1.0
+        _descend(shape, children, numbers, memory, kept, step, direction)
+        for node in range(nodes):
+            for a in range(dimension):
+                for i in unit:
+                    value = memory[direction + node * dimension + a, i - first]
+                    result[node, a * width + i] = value
     return result
 
 

@@ -1,4 +1,4 @@
-"""What the sweeps do at one node, for eight points at once.
+"""What the sweeps do at one node, for `LANES` points at once.
 
 Rows of a member's matrix [[C, σ], [σᵀ, 0]] are the strains in engineering notation and the row "1",
 which no jump touches (`dmn_fem._laminate`): one laminate condenses tangent and stress together, its

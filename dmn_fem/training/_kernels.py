@@ -1,4 +1,4 @@
-"""Compiled sweeps of the elastic network, eight samples at a time.
+"""Compiled sweeps of the elastic network, `LANES` samples at a time.
 
 ``shape`` is a pair of tuples of integers whose lengths are the dimension and the rows of a matrix:
 the compiler knows them. ``numbers`` holds f1 and n of every node, (M-1, 1 + dimension), nodes in

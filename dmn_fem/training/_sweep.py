@@ -33,7 +33,7 @@ def matrix_size(components: int) -> int:
 
 
 class CompiledSweep(torch.autograd.Function):
-    """Numba, eight samples side by side, on `numba.get_num_threads` threads.
+    """Numba, `LANES` samples side by side, on `numba.get_num_threads` threads.
 
     The result does not depend on the number of threads, to the last bit. The backward sweep
     computes the nodes' matrices again: from the cache they come faster than from memory.
