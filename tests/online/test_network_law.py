@@ -3,8 +3,6 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dmn_fem.laws import (
     Code,
@@ -14,7 +12,6 @@ from dmn_fem.laws import (
     VoceHardening,
     initial_stiffness,
 )
-from dmn_fem.laws._check import respond
 from dmn_fem.network import Network, jump_operator, laminate
 from dmn_fem.online import NetworkLaw
 
@@ -34,88 +31,6 @@ def random_path(dimension, steps, seed, size=0.002):
     rng = np.random.default_rng(seed)
     walk = rng.normal(size=2 * dimension) + rng.normal(size=(steps, 2 * dimension))
     return np.cumsum(size * walk, axis=0)
-
-
-class Flattened:
-    """The dense reference: Aᵀ W σ(ε̄ + A a) = 0 solved by Newton's method on all jumps at once."""
-
-    def __init__(self, network, laws):
-        tree = network.tree()
-        self.laws = [laws[network.phases[phase]] for phase in tree.leaf_phase]
-        self.weights = tree.leaf_weight
-        size, dimension = 2 * network.dimension, network.dimension
-        leaves, nodes = len(tree.leaf_weight), len(tree.fraction)
-        operators = jump_operator(tree.normal, dimension)
-        members = np.zeros((leaves + nodes, size, nodes * dimension))
-        for node in reversed(range(nodes)):
-            own = np.zeros((size, nodes * dimension))
-            own[:, node * dimension : (node + 1) * dimension] = operators[node]
-            left, right = tree.children[node]
-            f1 = tree.fraction[node]
-            members[left] = members[leaves + node] + (1 - f1) * own
-            members[right] = members[leaves + node] - f1 * own
-        self.localisation = members[:leaves]
-        self.jumps = np.zeros(nodes * dimension)
-        self.internal = [
-            np.zeros(sum(field.size for field in law.fields(dimension))) for law in self.laws
-        ]
-
-    def _respond(self, strain, jumps, external):
-        answers = [
-            respond(law, strain + a @ jumps, old, 0.0, external if law.external else None)
-            for law, a, old in zip(self.laws, self.localisation, self.internal, strict=True)
-        ]
-        stress = np.stack([answer[1] for answer in answers])
-        weighted = self.weights[:, None, None] * self.localisation
-        return answers, stress, weighted, np.einsum("lin,li->n", weighted, stress)
-
-    def integrate(self, strain, external=None):
-        for _ in range(200):
-            answers, stress, weighted, residual = self._respond(strain, self.jumps, external)
-            tangent = np.stack([answer[2] for answer in answers])
-            matrix = np.einsum("lin,lij,ljm->nm", weighted, tangent, self.localisation)
-            if np.abs(residual).max() < 1e-14 * np.abs(stress).max():
-                break
-            # Backtracking on the norm of the residual.
-            step = -np.linalg.solve(matrix, residual)
-            while (
-                np.linalg.norm(self._respond(strain, self.jumps + step, external)[3])
-                > np.linalg.norm(residual)
-                and np.abs(step).max() > 1e-12 * np.abs(strain).max()
-            ):
-                step *= 0.5
-            self.jumps = self.jumps + step
-        self.internal = [answer[3] for answer in answers]
-        coupled = np.einsum("lin,lij->nj", weighted, tangent)
-        macro = np.einsum("l,lij->ij", self.weights, tangent)
-        macro -= np.einsum("lij,ljn->in", tangent, weighted) @ np.linalg.solve(matrix, coupled)
-        return self.weights @ stress, macro
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    seed=st.integers(0, 10_000),
-    dimension=st.sampled_from([2, 3]),
-    leaves=st.integers(2, 19),
-    other=st.sampled_from([STIFF, SOFT]),
-)
-def test_sweeps_equal_the_dense_flattened_system(seed, dimension, leaves, other):
-    network = random_network(dimension, leaves, seed)
-    laws = {"matrix": J2, "inclusion": other}
-    law = NetworkLaw(network, laws, tolerance=1e-12)
-    state, size = law.allocate(1), law.strain_size
-    reference = Flattened(network, laws)
-    stress, tangent = np.zeros((1, size)), np.zeros((1, size, size))
-    for strain in random_path(dimension, 6, seed):
-        status = law.integrate(strain[None], state, stress, tangent)
-        assert status.codes[0] == Code.CONVERGED
-        state.accept()
-        expected_stress, expected_tangent = reference.integrate(strain)
-        scale = np.abs(expected_stress).max()
-        np.testing.assert_allclose(stress[0], expected_stress, atol=1e-10 * scale)
-        scale = np.abs(expected_tangent).max()
-        np.testing.assert_allclose(tangent[0], expected_tangent, atol=1e-9 * scale)
-    assert state["matrix.equivalent_plastic_strain"].max() > 0
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
@@ -180,28 +95,6 @@ def test_oriented_leaves_equal_numpy_and_rotate_with_the_network():
     law.integrate(np.zeros((1, 6)), law.allocate(1), np.zeros((1, 6)), tangent)
     expected = network.stiffness([initial_stiffness(STIFF, 3), initial_stiffness(fibre, 3)])
     np.testing.assert_allclose(tangent[0], expected, atol=1e-12 * expected.max())
-
-
-@pytest.mark.parametrize("dimension", [2, 3])
-@pytest.mark.parametrize("other", [STIFF, SOFT])
-def test_tangent_against_differences_along_a_path(dimension, other):
-    law = NetworkLaw(random_network(dimension, 32, 5), {"matrix": J2, "inclusion": other}, 1e-12)
-    size, state = law.strain_size, law.allocate(1)
-    difference = 1e-7 * np.vstack([np.eye(size), -np.eye(size)])
-    for strain in random_path(dimension, 8, 3):
-        stress, tangent = np.zeros((1, size)), np.zeros((1, size, size))
-        law.integrate(strain[None], state, stress, tangent)
-        np.testing.assert_allclose(tangent[0], tangent[0].T, atol=1e-11 * tangent.max())
-        assert np.linalg.eigvalsh(tangent[0]).min() > 0
-        nearby = law.allocate(2 * size)
-        nearby.load(
-            {name: np.repeat(values, 2 * size, 0) for name, values in state.export().items()}
-        )
-        answers = np.zeros((2 * size, size))
-        law.integrate(strain + difference, nearby, answers)
-        numerical = (answers[:size] - answers[size:]).T / 2e-7
-        np.testing.assert_allclose(numerical, tangent[0], atol=1e-6 * tangent.max())
-        state.accept()
 
 
 def test_averages_satisfy_hill_and_the_rule_of_mixtures():
@@ -283,26 +176,6 @@ def test_new_state_is_a_function_of_the_old_one_alone():
     np.testing.assert_array_equal(first.new, second.new)
     first.revert()
     np.testing.assert_array_equal(first.new, first.old)
-
-
-def test_order_of_the_batch_is_irrelevant_and_nan_stays_where_it_is():
-    law = NetworkLaw(random_network(2, 32, 6), {"matrix": J2, "inclusion": STIFF})
-    strain = random_path(2, 6, 2)
-    stress, tangent = np.zeros((6, 4)), np.zeros((6, 4, 4))
-    law.integrate(strain, law.allocate(6), stress, tangent)
-    order = np.array([3, 1, 5, 0, 4, 2])
-    again = np.zeros((6, 4))
-    law.integrate(np.ascontiguousarray(strain[order]), law.allocate(6), again)
-    np.testing.assert_array_equal(again, stress[order])
-    poisoned, state = strain.copy(), law.allocate(6)
-    poisoned[2, 1] = np.nan
-    status = law.integrate(poisoned, state, again, tangent)
-    assert status.codes.tolist() == [1, 1, -1, 1, 1, 1]
-    assert status.worst == 2
-    assert np.isnan(again[2]).all()
-    assert np.isnan(tangent[2]).all()
-    assert not state.new[0, :, 2].any()
-    np.testing.assert_array_equal(np.delete(again, 2, 0), np.delete(stress, 2, 0))
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
