@@ -4,8 +4,7 @@ Layout and scheme are those of `dmn_fem.homogenization._kernels`; a field has on
 (1, n1, ..., nd), a gradient or flux has shape (voxels, d).
 """
 
-from numba import njit
-
+from dmn_fem._compiled import njit
 from dmn_fem.homogenization._kernels import _gradient_2d, _gradient_3d, _spread_2d, _spread_3d
 
 _HALF = 0.5

@@ -12,7 +12,8 @@ functions, the gradient of one component and its adjoint, on which all the loops
 """
 
 import numpy as np
-from numba import njit
+
+from dmn_fem._compiled import njit
 
 _HALF = 0.5
 _QUARTER = 0.25

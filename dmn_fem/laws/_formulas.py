@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic, models, register_model
 
+from dmn_fem._compiled import njit
 from dmn_fem._laminate import MANDEL_ORDER, positions
 from dmn_fem._lanes import Numbers, Rows, everywhere, straight_line
 from dmn_fem.laws._functions import LAW_SIGNATURE, law_address

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from dmn_fem._compiled import njit
 
 _VECTOR = types.float64[::1]
 _MATRIX = types.float64[:, ::1]

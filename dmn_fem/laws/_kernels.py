@@ -1,8 +1,8 @@
 """The compiled loop over the members of a point, each with the law of its phase."""
 
 import numpy as np
-from numba import njit
 
+from dmn_fem._compiled import njit
 from dmn_fem.laws._formulas import call_formula
 from dmn_fem.laws._functions import FASTMATH, call_law
 

@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from dmn_fem._compiled import njit
 
 SURFACES = 2
 """How many of the nearest surfaces a voxel knows: as many as may cut it."""

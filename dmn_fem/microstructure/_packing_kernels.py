@@ -1,7 +1,8 @@
 """Hard particles that move at random: what frees a jammed packing."""
 
 import numpy as np
-from numba import njit
+
+from dmn_fem._compiled import njit
 
 
 @njit(cache=True, error_model="numpy")

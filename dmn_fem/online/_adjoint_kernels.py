@@ -21,8 +21,8 @@ t·Ω ε), all of them summed over the steps.
 """
 
 import numpy as np
-from numba import njit
 
+from dmn_fem._compiled import njit
 from dmn_fem.laws._functions import FASTMATH
 from dmn_fem.laws._kernels import respond
 from dmn_fem.online._scalar_kernels import average, condense, correct, localise

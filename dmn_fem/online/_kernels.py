@@ -12,8 +12,8 @@ References:
 """
 
 import numpy as np
-from numba import njit
 
+from dmn_fem._compiled import njit
 from dmn_fem._lanes import LANES
 from dmn_fem.laws._formulas import call_formula
 from dmn_fem.laws._functions import call_law

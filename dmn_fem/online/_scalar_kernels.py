@@ -10,8 +10,8 @@ References:
 """
 
 import numpy as np
-from numba import njit
 
+from dmn_fem._compiled import njit
 from dmn_fem.laws._functions import FASTMATH
 
 

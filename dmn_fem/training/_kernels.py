@@ -8,8 +8,8 @@ sensitivities, gradients.
 """
 
 import numpy as np
-from numba import njit
 
+from dmn_fem._compiled import njit
 from dmn_fem._laminate import adjoint, laminate
 from dmn_fem._lanes import LANES, straight_line
 
