@@ -130,7 +130,7 @@ class Plate:
     """
 
     def __init__(self, law: Law, mesh_file: Path, tolerance: float) -> None:
-        domain = read_mesh(mesh_file)
+        domain = read_mesh(mesh_file).mesh
         V = fem.functionspace(domain, ("Lagrange", 2, (2,)))
         u, v = fem.Function(V), ufl.TestFunction(V)
         self.pull = fem.Constant(domain, 0.0)

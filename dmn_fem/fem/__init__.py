@@ -32,7 +32,7 @@ from dmn_fem.fem._kinematics import (  # noqa: E402
 )
 from dmn_fem.fem._linear_solver import choose_linear_solver  # noqa: E402
 from dmn_fem.fem._material import MaterialField  # noqa: E402
-from dmn_fem.fem._mesh import read_mesh  # noqa: E402
+from dmn_fem.fem._mesh import TaggedMesh, read_mesh  # noqa: E402
 from dmn_fem.fem._output import ResultFile, draw_cells, equivalent_stress, reaction_force  # noqa: E402
 from dmn_fem.fem._programme import Programme  # noqa: E402
 from dmn_fem.fem._stepper import Step, Stepper  # noqa: E402
@@ -44,6 +44,7 @@ __all__ = [
     "Step",
     "StepFailed",
     "Stepper",
+    "TaggedMesh",
     "axial_strain",
     "axisymmetric_strain",
     "choose_linear_solver",

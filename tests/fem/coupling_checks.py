@@ -1,6 +1,8 @@
 """Checks of elements, several laws and submeshes on any number of ranks; also an MPI script."""
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import basix.ufl
 import numpy as np
@@ -17,7 +19,7 @@ from fem_models import (
 )
 from scipy.optimize import brentq
 
-from dmn_fem.fem import MaterialField, Stepper, mandel_strain
+from dmn_fem.fem import MaterialField, Stepper, mandel_strain, read_mesh
 from dmn_fem.notation import to_mandel
 from dmn_fem.online import NetworkLaw
 
@@ -39,6 +41,23 @@ ELEMENTS = [
     (CellType.hexahedron, 1, 1, 3),
     (CellType.hexahedron, 2, 2, 5),
 ]
+
+
+ABAQUS = """*HEADING
+*NODE
+1, 0, 0, 0
+2, 1, 0, 0
+3, 2, 0, 0
+4, 0, 1, 0
+5, 1, 1, 0
+6, 2, 1, 0
+*ELEMENT, TYPE=CPS4, ELSET=LEFT
+1, 1, 2, 5, 4
+*ELEMENT, TYPE=CPS4, ELSET=RIGHT
+2, 2, 3, 6, 5
+*ELEMENT, TYPE=T2D2, ELSET=HELD
+3, 4, 1
+"""
 
 
 def bent(cell, order, cells=2):
@@ -214,8 +233,34 @@ def submesh(dimension=2):
         assert field.stress.x.array.size <= other.stress.x.array.size
 
 
+def tagged_mesh():
+    """Tags of cells and facets arrive where their cells are; what fails fails everywhere."""
+    comm = MPI.COMM_WORLD
+    folder = Path(comm.bcast(tempfile.mkdtemp() if comm.rank == 0 else None))
+    if comm.rank == 0:
+        (folder / "two.inp").write_text(ABAQUS)
+    found = read_mesh(folder / "two.inp")
+    for dimension, tags, tag, middle in (
+        (2, found.cell_tags, 1, [0.5, 0.5, 0.0]),
+        (2, found.cell_tags, 2, [1.5, 0.5, 0.0]),
+        (1, found.facet_tags, 1, [0.0, 0.5, 0.0]),
+    ):
+        entities = tags.find(tag)
+        places = comm.allgather(mesh.compute_midpoints(found.mesh, dimension, entities))
+        places = np.concatenate(places)
+        assert len(places)
+        np.testing.assert_allclose(places, np.broadcast_to(middle, places.shape))
+    try:
+        read_mesh(folder / "none.inp")
+    except ValueError as error:
+        assert "none.inp: not a mesh that meshio reads" in str(error)
+    else:
+        raise AssertionError("every rank must raise")
+
+
 if __name__ == "__main__":
     for element in ELEMENTS[1::4]:
         patch(*element)
     three_laws()
     submesh()
+    tagged_mesh()

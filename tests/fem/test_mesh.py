@@ -1,14 +1,18 @@
+import subprocess
+import sys
 from pathlib import Path
 
+import gmsh
 import meshio
 import numpy as np
 import pytest
 import ufl
+from coupling_checks import ABAQUS
 
 from dmn_fem.fem import read_mesh
 
 # isort: split
-from dolfinx import fem
+from dolfinx import fem, mesh
 
 MESHES = Path(__file__).parents[2] / "meshes"
 
@@ -19,7 +23,7 @@ def volume(domain):
 
 @pytest.mark.parametrize("name", ["plate_with_hole", "plate_with_hole_coarse"])
 def test_plate_is_the_square_without_the_disc(name):
-    domain = read_mesh(MESHES / f"{name}.msh")
+    domain = read_mesh(MESHES / f"{name}.msh").mesh
     assert domain.geometry.dim == 2
     assert volume(domain) == pytest.approx(1 - np.pi * 0.3**2 / 4, rel=5e-3)
 
@@ -39,7 +43,7 @@ def test_kinds_of_cells(tmp_path, kind, dimension, expected):
     # A point that belongs to no cell is left out.
     points = np.vstack([[5.0, 5.0, 5.0], points])
     meshio.Mesh(points, [(kind, np.arange(1, len(points))[None])]).write(tmp_path / "one.vtu")
-    domain = read_mesh(tmp_path / "one.vtu")
+    domain = read_mesh(tmp_path / "one.vtu").mesh
     assert domain.geometry.dim == dimension
     assert volume(domain) == pytest.approx(expected)
 
@@ -52,5 +56,112 @@ def test_wrong_files_are_named(tmp_path):
         read_mesh(tmp_path / "text.msh")
     points = np.zeros((2, 3))
     meshio.Mesh(points, [("line", [[0, 1]])]).write(tmp_path / "line.vtu")
-    with pytest.raises(ValueError, match=r"line.vtu: holds no cells of type tetra"):
+    with pytest.raises(ValueError, match=r"line.vtu: holds cells of type line; those"):
         read_mesh(tmp_path / "line.vtu")
+
+
+def written_by_gmsh(path, dimension, order, structured):
+    """Two unit boxes side by side, tagged 1 and 2, and the side x = 0, tagged 7, all named."""
+    gmsh.initialize()
+    gmsh.option.setNumber("General.Terminal", 0)
+    factory, model = gmsh.model.occ, gmsh.model
+    if dimension == 2:
+        boxes = [(2, factory.addRectangle(x, 0, 0, 1, 1)) for x in (0, 1)]
+    else:
+        boxes = [(3, factory.addBox(x, 0, 0, 1, 1, 1)) for x in (0, 1)]
+    factory.fragment(boxes[:1], boxes[1:])
+    factory.synchronize()
+    for tag, name in ((1, "left"), (2, "right")):
+        model.addPhysicalGroup(dimension, [boxes[tag - 1][1]], tag, name)
+    low, high = -1e-3, 1 + 1e-3
+    sides = model.getEntitiesInBoundingBox(low, low, low, -low, high, high, dimension - 1)
+    model.addPhysicalGroup(dimension - 1, [side for _, side in sides], 7, "held")
+    gmsh.option.setNumber("Mesh.MeshSizeMax", 0.6)
+    if structured:  # quadrilaterals, hexahedra
+        model.mesh.setTransfiniteAutomatic()
+    model.mesh.generate(dimension)
+    model.mesh.setOrder(order)
+    gmsh.write(str(path))
+    gmsh.finalize()
+
+
+def check_tags(found, dimension):
+    def measure(integral, tags, tag):
+        one = fem.Constant(found.mesh, 1.0)
+        form = fem.form(one * integral(domain=found.mesh, subdomain_data=tags, subdomain_id=tag))
+        return fem.assemble_scalar(form)
+
+    for tag in (1, 2):
+        assert measure(ufl.Measure("dx"), found.cell_tags, tag) == pytest.approx(1.0)
+    assert measure(ufl.Measure("ds"), found.facet_tags, 7) == pytest.approx(1.0)
+    facets = found.facet_tags.find(7)
+    midpoints = mesh.compute_midpoints(found.mesh, dimension - 1, facets)
+    np.testing.assert_allclose(midpoints[:, 0], 0.0, atol=1e-12)
+    left = mesh.compute_midpoints(found.mesh, dimension, found.cell_tags.find(1))
+    assert left[:, 0].max() < 1.0
+
+
+@pytest.mark.parametrize(
+    ("dimension", "order", "structured", "ending"),
+    [
+        (2, 1, True, "msh"),
+        (2, 2, False, "msh"),
+        (2, 2, True, "vtu"),
+        (3, 1, False, "xdmf"),
+        (3, 2, False, "msh"),
+        (3, 2, True, "msh"),
+        (3, 2, True, "vtu"),
+    ],
+)
+def test_tags_and_nodes_of_order_two(tmp_path, dimension, order, structured, ending):
+    path = tmp_path / "boxes.msh"
+    written_by_gmsh(path, dimension, order, structured)
+    if ending != "msh":
+        content = meshio.read(path)
+        data = {"gmsh:physical": content.cell_data["gmsh:physical"]}
+        copy = meshio.Mesh(content.points, content.cells, cell_data=data)
+        path = tmp_path / f"boxes.{ending}"
+        # HDF5 of XDMF is written where DOLFINx is not loaded.
+        copy.write(tmp_path / "copy.vtu")
+        program = "import meshio, sys; meshio.read(sys.argv[1]).write(sys.argv[2])"
+        command = [sys.executable, "-c", program, tmp_path / "copy.vtu", path]
+        subprocess.run(list(map(str, command)), check=True)
+    found = read_mesh(path)
+    assert found.mesh.geometry.cmaps[0].degree == order
+    if ending == "msh":
+        assert found.groups == {
+            "left": (dimension, 1),
+            "right": (dimension, 2),
+            "held": (dimension - 1, 7),
+        }
+    check_tags(found, dimension)
+
+
+def test_element_sets_of_abaqus_are_tags(tmp_path):
+    (tmp_path / "two.inp").write_text(ABAQUS)
+    found = read_mesh(tmp_path / "two.inp")
+    assert found.groups == {"LEFT": (2, 1), "RIGHT": (2, 2), "HELD": (1, 1)}
+    for tag, middle in ((1, 0.5), (2, 1.5)):
+        cell = found.cell_tags.find(tag)
+        assert mesh.compute_midpoints(found.mesh, 2, cell)[:, 0] == pytest.approx([middle])
+    facet = found.facet_tags.find(1)
+    np.testing.assert_allclose(mesh.compute_midpoints(found.mesh, 1, facet), [[0.0, 0.5, 0.0]])
+
+
+def test_what_would_be_read_wrong_is_refused(tmp_path):
+    square = [[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
+    mixed = [("triangle", [[0, 1, 2]]), ("quad", [[0, 1, 2, 3]])]
+    meshio.Mesh(square, mixed).write(tmp_path / "mixed.vtu")
+    with pytest.raises(ValueError, match=r"mixed.vtu: holds cells of type quad, triangle; those"):
+        read_mesh(tmp_path / "mixed.vtu")
+    bent = np.array(square)
+    bent[1, 2] = 0.1
+    meshio.Mesh(bent, mixed[1:]).write(tmp_path / "bent.vtu")
+    with pytest.raises(ValueError, match=r"do not lie in a plane z = constant"):
+        read_mesh(tmp_path / "bent.vtu")
+    meshio.Mesh(square, mixed[1:]).write(tmp_path / "square.vtu")
+    with pytest.raises(ValueError, match=r"no cell data 'layer'; there are none"):
+        read_mesh(tmp_path / "square.vtu", tags="layer")
+    (tmp_path / "sets.inp").write_text(ABAQUS + "*ELSET, ELSET=BOTH\n1, 2\n")
+    with pytest.raises(ValueError, match=r"element sets .* overlap"):
+        read_mesh(tmp_path / "sets.inp")
