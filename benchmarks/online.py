@@ -7,7 +7,8 @@ alternate between the variants; with them runs what the core can do at best (`fl
 one Newton iteration: the difference between a strict and a lax tolerance by the iterations between.
 
 What it is compared with, on the same points: a first version in Numba (`naive_network`), and the
-balance of all leaves as one dense system in NumPy (the reference of the tests).
+balance of all leaves as one dense system in NumPy (the reference of the tests, whose time at few
+leaves is Python's).
 
     python benchmarks/online.py
     python benchmarks/online.py --only laws --json figures.json --csv figures.csv --picture cost.png
@@ -349,20 +350,23 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
+    compared = (("naive", "first version in Numba"), ("dense", "dense system in NumPy"))
     for dimension, ax in zip((2, 3), axes, strict=True):
         own = [row for row in rows if row.part == Part.LEAVES and row.dimension == dimension]
         for share, label in ((0, "elastic"), (75, "three quarters yield"), (100, "all yield")):
             some = [row for row in own if abs((row.yielded or 0) - share) < 12]
             ax.loglog([r.leaves for r in some], [r.increment for r in some], "o-", label=label)
-            for name in ("naive", "dense"):
+            for name, words in compared:
                 far = [r for r in some if getattr(r, name)]
                 times = [getattr(r, name) * r.increment for r in far]
                 if far:
-                    ax.loglog([r.leaves for r in far], times, "s--", label=name)
-        ax.set(title=f"{dimension}D", xlabel="leaves")
+                    ax.loglog([r.leaves for r in far], times, "s--", label=words)
+        ax.set(title=f"{dimension}D", xlabel="leaves", xticks=[8, 32, 128, 512])
+        ax.set_xticks([], minor=True)
+        ax.set_xticklabels(["8", "32", "128", "512"])
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("µs per point and increment")
-    axes[1].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     figure.savefig(path, dpi=120)
 
 

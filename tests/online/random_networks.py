@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from dmn_fem.laws import (
     BackStress,
     ChabochePlasticity,
     DruckerPrager,
+    Field,
     GeneralisedMaxwell,
     J2Plasticity,
     LinearElastic,
@@ -27,11 +29,51 @@ from dmn_fem.laws import (
     ThermalExpansion,
     TransverselyIsotropicElastic,
     VoceHardening,
+    law_function,
 )
 from dmn_fem.network import Network
 from dmn_fem.notation import Array
 
 PHASES = ("matrix", "fibre", "grain")
+
+
+@law_function
+def stiffening(parameters, strain, old, new, dt, stress, tangent):
+    """K tr ε + 2 G (1 + γ |dev ε|²) dev ε, which remembers the largest |dev ε|²."""
+    bulk, shear, growth = parameters
+    volume, squared = strain[0] + strain[1] + strain[2], 0.0
+    deviator = strain.copy()
+    deviator[:3] -= volume / 3.0
+    for each in deviator:
+        squared += each * each
+    if squared > old[0]:
+        new[0] = squared
+    else:
+        new[0] = old[0]
+    factor = 2.0 * shear * (1.0 + growth * squared)
+    for i in range(strain.size):
+        stress[i] = factor * deviator[i] + (bulk * volume if i < 3 else 0.0)
+        for j in range(strain.size):
+            tangent[i, j] = 4.0 * shear * growth * deviator[i] * deviator[j]
+            tangent[i, j] += factor if i == j else 0.0
+            tangent[i, j] += bulk - factor / 3.0 if i < 3 and j < 3 else 0.0
+    return 1
+
+
+@dataclass(frozen=True)
+class Stiffening(PhaseLaw):
+    """A law of one's own that is called point by point."""
+
+    bulk: float
+    shear: float
+    growth: float
+    function: ClassVar[Any] = stiffening
+
+    def parameters(self, dimension: int) -> Array:
+        return np.array([self.bulk, self.shear, self.growth])
+
+    def fields(self, dimension: int) -> tuple[Field, ...]:
+        return (Field("largest", ()),)
 
 
 def _table(u: Callable[[float, float], float]) -> TabulatedHardening:
@@ -78,6 +120,7 @@ LAWS: dict[str, Callable[[Callable[[float, float], float]], PhaseLaw]] = {
     "associated": lambda u: DruckerPrager(u(50, 200), 0.3, u(0.05, 0.2), 15.0, 15.0, u(0.1, 5)),
     "drucker_prager": lambda u: DruckerPrager(100.0, 0.3, 0.1, u(10, 20), u(5, 10), u(0.5, 5)),
     "damage": lambda u: ScalarDamage(u(50, 200), 0.3, u(0.1, 0.3), u(0, 0.1), u(10, 50)),
+    "function": lambda u: Stiffening(u(50, 200), u(20, 100), u(1e4, 1e5)),
     "hot": lambda u: TemperatureDependent(
         (20.0, 100.0, 200.0), (_voce(u, 0.1), _voce(u, 0.08), _voce(u, 0.05))
     ),

@@ -49,7 +49,7 @@ def assert_equal_to_dense(problem: Problem, *, unique: bool = True) -> None:
                 np.testing.assert_allclose(found, wanted, rtol=0, atol=bound)
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(problems(sorted(set(LAWS) - set(PRESSURE)), points=POINT + 1))
 def test_any_tree_any_laws_any_path(problem: Problem) -> None:
     assert_equal_to_dense(problem)
