@@ -326,7 +326,7 @@ class MaterialField:
     def positions(self, cells: NDArray[np.int32]) -> Array:
         """Coordinates of the quadrature points of some cells, (cells, points, dimension)."""
         values = self._position.eval(self.mesh, cells)
-        return values.reshape(len(cells), len(self._points), -1)
+        return values.reshape(len(cells), len(self._points), self.mesh.geometry.dim)
 
     def cell_average(self, name: str) -> fem.Function:
         """Average over each cell as a function of degree 0, for pictures and files. Collective.
@@ -342,15 +342,18 @@ class MaterialField:
         Raises:
             ValueError: If there is no such quantity.
         """
+        size = self.law.strain_size
         own = {
-            "stress": self._accepted_stress,
-            "strain": self._expression.eval(self.mesh, self.cells),
+            "stress": self._accepted_stress.reshape(-1, size),
+            "strain": self._expression.eval(self.mesh, self.cells).reshape(-1, size),
         }
         known = self.law.averages(self.state)  # also the strain, where the model does not know all
         quantities = {**own, **known}
         if name not in quantities:
             raise ValueError(f"no quantity {name!r}; there are {', '.join(sorted(quantities))}")
-        values = quantities[name].reshape(self.cells.size, len(self._points), -1)
+        values = quantities[name]
+        width = values.shape[1] if values.ndim > 1 else 1
+        values = values.reshape(self.cells.size, len(self._points), width)
         if name in known and self._frame is not None and values.shape[-1] in (4, 6):
             values = self._frame.to_global(values)
         shares = self._volumes / self._volumes.sum(axis=1, keepdims=True)
@@ -369,5 +372,5 @@ class MaterialField:
     def _volumes(self) -> Array:
         """Volume of every quadrature point, (cells, points). Collective when first asked for."""
         volume = fem.Expression(abs(ufl.JacobianDeterminant(self.mesh)), self._points)
-        values = volume.eval(self.mesh, self.cells).reshape(self.cells.size, -1)
+        values = volume.eval(self.mesh, self.cells).reshape(self.cells.size, len(self._points))
         return np.asarray(values * self._quadrature_weights)

@@ -23,7 +23,7 @@ def mpiexec():
             *arguments,
         ]
         done = subprocess.run(
-            list(map(str, command)), capture_output=True, text=True, timeout=100, check=False
+            list(map(str, command)), capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
