@@ -21,6 +21,7 @@ from dmn_fem.cli._maps import map_database, report_database
 from dmn_fem.cli._microstructure import microstructure_app
 from dmn_fem.cli._online import point
 from dmn_fem.cli._training import train, transfer
+from dmn_fem.cli._warm import warm
 
 __all__ = ["app", "main"]
 
@@ -50,6 +51,7 @@ samples_app = typer.Typer(help="Look into a training set.")
 app.add_typer(samples_app, name="samples")
 samples_app.command("info")(samples_info)
 app.command()(point)
+app.command()(warm)
 image_app = typer.Typer(help="Exchange phase images with other programs, and describe them.")
 app.add_typer(image_app, name="image")
 image_app.command("import")(import_image)

@@ -22,6 +22,7 @@ from petsc4py import PETSc
 from ufl.algorithms import expand_derivatives
 from ufl.constantvalue import Zero
 
+from dmn_fem.fem._compile import compile_once
 from dmn_fem.fem._frame import Frame, of_cells, rotations
 from dmn_fem.fem._placement import input_numbers, mesh_of, tagged_cells
 from dmn_fem.laws import Code, Law, PointRecord, Status
@@ -86,6 +87,7 @@ class MaterialField:
                 f"the law has dimension {law.dimension} and {law.strain_size} strain components, "
                 f"the mesh dimension {mesh.topology.dim} and the strain shape {strain.ufl_shape}"
             )
+        compile_once(law, mesh.comm)
         self.law = law
         self.mesh = mesh
         size = law.strain_size

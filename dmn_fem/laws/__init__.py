@@ -26,8 +26,10 @@ from dmn_fem.laws._temperature import TemperatureDependent, ThermalExpansion
 from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell, PronyTerm
 from dmn_fem.laws._viscoplasticity import NortonCreep, PerzynaViscoplasticity
 from dmn_fem.laws._void import VOID, void
+from dmn_fem.laws._warm import COMMON_LAWS, warm_up
 
 __all__ = [
+    "COMMON_LAWS",
     "VOID",
     "Attempt",
     "BackStress",
@@ -69,4 +71,5 @@ __all__ = [
     "read_phases",
     "replay",
     "void",
+    "warm_up",
 ]

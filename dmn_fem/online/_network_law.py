@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,9 +85,9 @@ class NetworkLaw:
         coupling = tree.fraction * (1.0 - tree.fraction) * tree.node_weight
         self._numbers = np.column_stack([tree.fraction, tree.normal[:, :dimension], coupling])
         self._leaf_numbers = tree.leaf_weight[:, None]
-        self._predictor = self._elastic_localisation()
 
-    def _elastic_localisation(self) -> Array:
+    @cached_property
+    def _predictor(self) -> Array:
         """Where Newton's method starts: the jumps of the stress-free, elastic network.
 
         A rate-dependent law may have no stiffness without a time step; then the start is uniform.

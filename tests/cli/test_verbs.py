@@ -192,3 +192,15 @@ def test_the_command_line_starts_without_what_takes_long_to_import():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_warm_compiles_what_a_database_and_its_laws_need_once(folder, call):
+    line = "warm db.safetensors --phases phases.toml"
+    code, out, _ = call(line)
+    assert code == 0
+    assert "3 laws in" in out
+    code, out, _ = call(line)
+    assert code == 0
+    assert out.startswith("nothing to compile: 3 laws in")
+    (folder / "phases.toml").write_text('[other]\nlaw = "linear_elastic"\n')
+    assert call(line)[0] == 2
