@@ -31,6 +31,7 @@ from dmn_fem.fem._kinematics import (  # noqa: E402
     mandel_strain,
 )
 from dmn_fem.fem._linear_solver import choose_linear_solver  # noqa: E402
+from dmn_fem.fem._mapping import cell_values, cell_values_from  # noqa: E402
 from dmn_fem.fem._material import MaterialField  # noqa: E402
 from dmn_fem.fem._mesh import TaggedMesh, read_mesh  # noqa: E402
 from dmn_fem.fem._output import ResultFile, draw_cells, equivalent_stress, reaction_force  # noqa: E402
@@ -47,6 +48,8 @@ __all__ = [
     "TaggedMesh",
     "axial_strain",
     "axisymmetric_strain",
+    "cell_values",
+    "cell_values_from",
     "choose_linear_solver",
     "draw_cells",
     "equivalent_stress",

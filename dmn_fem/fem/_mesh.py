@@ -160,7 +160,7 @@ def read_mesh(
 
 def _read(path: Path, tags: str) -> _Contents:
     """Cells, facets and tags of a file, without the points that belong to no cell."""
-    content = _content(path)
+    content = read_by_meshio(path)
     names = {block.type for block in content.cells}
     dimension = max((block.dim for block in content.cells), default=0)
     solid = {block.type for block in content.cells if block.dim == dimension}
@@ -196,7 +196,12 @@ def _read(path: Path, tags: str) -> _Contents:
     )
 
 
-def _content(path: Path) -> meshio.Mesh:
+def read_by_meshio(path: Path) -> meshio.Mesh:
+    """What a file holds.
+
+    Raises:
+        ValueError: If it is missing or unreadable.
+    """
     try:
         if path.suffix.lower() not in _HDF5 or not path.is_file():
             return meshio.read(path)
