@@ -21,6 +21,8 @@ from numba.core import cgutils, config
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
+from dmn_fem.notation import Array
+
 
 def _register() -> int:
     """Doubles in a register of the processor that Numba compiles for, as LLVM adds eight of them.
@@ -42,37 +44,65 @@ def _register() -> int:
 LANES = _register()
 """Numbers side by side: 8 with AVX-512, 4 with AVX2, 2 elsewhere (NEON, SSE2)."""
 
-# Products and sums may be fused, divisions become products; no sum changes its order.
-_FLAGS = ("contract", "nsz", "arcp")
+# A zero has no sign. Nothing else is the compiler's choice: which products and sums are fused is
+# decided here, so that code that leaves something out gives the rest to the last bit.
+_FLAGS = ("nsz",)
 
 
 class Lanes:
-    """Doubles side by side during code generation; arithmetic on it emits instructions."""
+    """Doubles side by side during code generation; arithmetic on it emits instructions.
+
+    A product remembers its factors: added to something, it becomes one fused instruction where the
+    machine has one.
+    """
 
     __array_ufunc__ = None  # numbers of NumPy leave arithmetic to this class
 
-    def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
+    def __init__(
+        self,
+        builder: ir.IRBuilder,
+        value: ir.Value,
+        factors: tuple[ir.Value, ir.Value] | None = None,
+    ) -> None:
         self.builder = builder
         self.value = value
+        self.factors = factors
 
     def _emit(self, name: str, left: Any, right: Any) -> Any:
         if not isinstance(left, _OPERANDS) or not isinstance(right, _OPERANDS):
             return NotImplemented
         kind = self.value.type
-        value = getattr(self.builder, name)(_vector(left, kind), _vector(right, kind), flags=_FLAGS)
-        return Lanes(self.builder, value)
+        operands = _vector(left, kind), _vector(right, kind)
+        value = getattr(self.builder, name)(*operands, flags=_FLAGS)
+        return Lanes(self.builder, value, operands if name == "fmul" else None)
+
+    def _sum(self, left: Any, right: Any, minus: bool) -> Any:
+        """Left plus or minus right."""
+        if not isinstance(left, _OPERANDS) or not isinstance(right, _OPERANDS):
+            return NotImplemented
+        kind, negative = self.value.type, self.builder.fneg
+        if isinstance(right, Lanes) and right.factors is not None:
+            factor, other = right.factors
+            factor = negative(factor) if minus else factor
+            return _call("llvm.fmuladd", self.builder, factor, other, _vector(left, kind))
+        if isinstance(left, Lanes) and left.factors is not None:
+            term = _vector(right, kind)
+            return _call(
+                "llvm.fmuladd", self.builder, *left.factors, negative(term) if minus else term
+            )
+        return self._emit("fsub" if minus else "fadd", left, right)
 
     def __add__(self, other: Any) -> Any:
-        return self._emit("fadd", self, other)
+        return self._sum(self, other, minus=False)
 
     def __radd__(self, other: Any) -> Any:
-        return self._emit("fadd", other, self)
+        return self._sum(other, self, minus=False)
 
     def __sub__(self, other: Any) -> Any:
-        return self._emit("fsub", self, other)
+        return self._sum(self, other, minus=True)
 
     def __rsub__(self, other: Any) -> Any:
-        return self._emit("fsub", other, self)
+        return self._sum(other, self, minus=True)
 
     def __mul__(self, other: Any) -> Any:
         return self._emit("fmul", self, other)
@@ -153,7 +183,7 @@ def sqrt(value: Any) -> Any:
     """Square root."""
     if not isinstance(value, Lanes):
         return np.sqrt(value)
-    return _call("llvm.sqrt", value)
+    return _call("llvm.sqrt", value.builder, value.value)
 
 
 def exp(value: Any) -> Any:
@@ -164,7 +194,8 @@ def exp(value: Any) -> Any:
     if not isinstance(value, Lanes):
         return np.exp(value)
     builder, lanes = value.builder, value.value.type.count
-    number = _call("llvm.nearbyint", where(value > _EXP_END, _EXP_END, value) * (1 / math.log(2)))
+    number = where(value > _EXP_END, _EXP_END, value) * (1 / math.log(2))
+    number = _call("llvm.nearbyint", builder, number.value)
     rest = value - number * _LN2_HIGH - number * _LN2_LOW
     series: Any = 1 / math.factorial(13)
     for power in reversed(range(13)):
@@ -219,13 +250,16 @@ def log(value: Any) -> Any:
     return where(value >= 0.0, result, math.nan)
 
 
-def repeat(step: Callable[..., tuple[Any, ...]], start: Sequence[Any], limit: int) -> list[Any]:
+def repeat(
+    step: Callable[..., tuple[Any, ...]], start: Sequence[Any], limit: int, among: Any
+) -> list[Any]:
     """Repeat ``(more, *state) = step(*state)`` in the lanes that want more, at most `limit` times.
 
     Args:
         step: Gives a mask and the new state.
         start: The state, several values.
         limit: Of repetitions; what then still wants more stays as it is.
+        among: Lanes that want a first one.
 
     Returns:
         The state of every lane when it first wanted no more.
@@ -233,13 +267,13 @@ def repeat(step: Callable[..., tuple[Any, ...]], start: Sequence[Any], limit: in
     first = next((each for each in start if isinstance(each, Lanes)), None)
     if first is None:
         state = [np.asarray(each, dtype=float) for each in start]
-        going = np.ones(np.broadcast_shapes(*(each.shape for each in state)), dtype=bool)
+        going = np.asarray(among)
         for _ in range(limit):
+            if not going.any():
+                break
             more, *new = step(*state)
             state = [np.where(going, a, b) for a, b in zip(new, state, strict=True)]
             going = going & more
-            if not going.any():
-                break
         return state
     builder, kind = first.builder, first.value.type
     truth = ir.VectorType(ir.IntType(1), kind.count)
@@ -248,10 +282,15 @@ def repeat(step: Callable[..., tuple[Any, ...]], start: Sequence[Any], limit: in
     counter = cgutils.alloca_once(builder, ir.IntType(64))
     for place, each in zip(places, start, strict=True):
         builder.store(_vector(each, kind), place)
-    builder.store(ir.Constant(truth, [1] * kind.count), going_place)
+    builder.store(among.value, going_place)
     builder.store(ir.Constant(ir.IntType(64), limit), counter)
     loop, done = builder.append_basic_block("repeat"), builder.append_basic_block("done")
-    builder.branch(loop)
+    bits = ir.IntType(kind.count)
+
+    def any_of(mask: ir.Value) -> ir.Value:
+        return builder.icmp_unsigned("!=", builder.bitcast(mask, bits), ir.Constant(bits, 0))
+
+    builder.cbranch(any_of(among.value), loop, done)
     builder.position_at_end(loop)
     before = [Lanes(builder, builder.load(place, typ=kind)) for place in places]
     mask = Mask(builder, builder.load(going_place, typ=truth))
@@ -262,21 +301,28 @@ def repeat(step: Callable[..., tuple[Any, ...]], start: Sequence[Any], limit: in
     builder.store(mask.value, going_place)
     left = builder.sub(builder.load(counter, typ=ir.IntType(64)), ir.Constant(ir.IntType(64), 1))
     builder.store(left, counter)
-    bits = ir.IntType(kind.count)
-    wanted = builder.icmp_unsigned("!=", builder.bitcast(mask.value, bits), ir.Constant(bits, 0))
-    again = builder.and_(wanted, builder.icmp_signed(">", left, ir.Constant(ir.IntType(64), 0)))
+    again = builder.and_(
+        any_of(mask.value), builder.icmp_signed(">", left, ir.Constant(ir.IntType(64), 0))
+    )
     builder.cbranch(again, loop, done)
     builder.position_at_end(done)
     return [Lanes(builder, builder.load(place, typ=kind)) for place in places]
 
 
-def _call(name: str, value: Lanes) -> Lanes:
-    """A function of one vector that LLVM knows."""
-    kind = value.value.type
+def _call(name: str, builder: ir.IRBuilder, *values: ir.Value) -> Lanes:
+    """A function of vectors that LLVM knows."""
+    kind = values[0].type
     function = cgutils.get_or_insert_function(
-        value.builder.module, ir.FunctionType(kind, [kind]), f"{name}.v{kind.count}f64"
+        builder.module, ir.FunctionType(kind, [kind] * len(values)), f"{name}.v{kind.count}f64"
     )
-    return Lanes(value.builder, value.builder.call(function, [value.value]))
+    return Lanes(builder, builder.call(function, values))
+
+
+def aligned(shape: tuple[int, ...]) -> Array:
+    """Zeros, so placed that a row of `LANES` numbers is within one line of the cache."""
+    whole = np.zeros(math.prod(shape) + LANES)
+    start = -whole.ctypes.data % (8 * LANES) // 8
+    return whole[start : start + math.prod(shape)].reshape(shape)
 
 
 class Rows:

@@ -59,6 +59,7 @@ def _functions(length, numbers, source, result):
         lambda root, count: (root * root - y > 1e-13 * y, 0.5 * (root + y / root), count + 1.0),
         [1.0 + y, 0.0 * y],
         30,
+        y >= 0.0,
     )
     result[3], result[4] = root, count
 

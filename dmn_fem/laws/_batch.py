@@ -154,10 +154,11 @@ class Members:
         """What kernels need that take `LANES` points side by side; members must be phase by phase.
 
         Returns:
-            A row for every phase: whether the address is that of a formula, the address, the first
-            member, their number, where their internal variables start, and their width; how many
-            parameters and external fields it has together, how many external fields, and the first
-            of these. The time step and the parameters of every phase, one row each.
+            A row for every phase: whether its law is a formula, the address of its machine code,
+            and that of the code without tangent; the first member, their number, where their
+            internal variables start, and their width; how many parameters and external fields it
+            has together, how many external fields, and the first of these. The time step and the
+            parameters of every phase, one row each.
         """
         numbers = np.zeros((len(self.laws), 1 + max(part.size for part in self._numbers)))
         numbers[:, 0] = dt
@@ -167,20 +168,21 @@ class Members:
 
     @cached_property
     def _lane_rows(self) -> NDArray[np.int64]:
-        rows = np.zeros((len(self.laws), 9), dtype=np.int64)
+        rows = np.zeros((len(self.laws), 10), dtype=np.int64)
         first_field = 0
         for number, law in enumerate(self.laws.values()):
             own = np.flatnonzero(self.phase == number)
             first = int(own[0]) if own.size else 0
             formula = type(law).function is None
             if formula:
-                address = lanes_address(law, self.dimension, self.triangles)
+                addresses = [lanes_address(law, self.dimension, n) for n in (self.triangles, 0)]
             else:
-                address = point_address(law, self.dimension)
+                addresses = [point_address(law, self.dimension)] * 2
             place = int(self._starts[first]) if own.size else 0
             fields = len(law.external)
-            rows[number, :6] = formula, address, first, own.size, place, self._widths[number]
-            rows[number, 6:] = self._numbers[number].size, fields, first_field
+            rows[number, :3] = formula, *addresses
+            rows[number, 3:7] = first, own.size, place, self._widths[number]
+            rows[number, 7:] = self._numbers[number].size, fields, first_field
             first_field += fields
         return rows
 

@@ -41,12 +41,6 @@ class _Nothing(models.StructModel):
         super().__init__(manager, kind, [])
 
 
-def _symmetric(tangent: list[list[Any]], i: int, j: int) -> Any:
-    """What networks of symmetric phases keep of a tangent: its symmetric part."""
-    one, other = tangent[i][j], tangent[j][i]
-    return one if one is other else 0.5 * (one + other)
-
-
 @intrinsic
 def _at_one_point(typing_context, formula, parameters, strain, old, new, dt, stress, tangent):
     """A formula between arrays of one point."""
@@ -101,7 +95,10 @@ def _one_point(formula, parameters, strain, old, new, dt, stress, tangent):
 
 
 def _rows_of_member(law, dimension):
-    """The formula between rows of a member, in engineering notation."""
+    """The formula between rows of a member, in engineering notation.
+
+    A matrix of no triangles is not written, so that the compiler drops what only the tangent needs.
+    """
 
     def run(_, size, triangles, numbers, strain, old, new, stress, matrix, external):
         rows = range(size - 1)
@@ -117,14 +114,15 @@ def _rows_of_member(law, dimension):
         for i, value in enumerate(internal):
             new[i] = value
         for i in rows:
-            stress[i] = matrix[place[i][size - 1]] = scale[i] * found[order[i]]
+            stress[i] = scale[i] * found[order[i]]
+        if triangles == 0:
+            return
+        for i in rows:
+            matrix[place[i][size - 1]] = scale[i] * found[order[i]]
             if triangles == 2:
-                matrix[place[size - 1][i]] = stress[i]
+                matrix[place[size - 1][i]] = scale[i] * found[order[i]]
             for j in range(i if triangles == 1 else 0, size - 1):
-                entry = tangent[order[i]][order[j]]
-                if triangles == 1:
-                    entry = _symmetric(tangent, order[i], order[j])
-                matrix[place[i][j]] = scale[i] * scale[j] * entry
+                matrix[place[i][j]] = scale[i] * scale[j] * tangent[order[i]][order[j]]
         matrix[place[size - 1][size - 1]] = 0.0
 
     return run
@@ -163,10 +161,14 @@ def _members(
         _member(formula, shape, (memory, old, new, memory, memory, memory), places, numbers)
 
 
+def _integers(count: int) -> Any:
+    return types.BaseTuple.from_types([types.int64] * count)
+
+
 def _lane_signature(dimension: int, triangles: int) -> Any:
     size = 2 * dimension + 1
-    shape = types.Tuple([types.UniTuple(types.int64, n) for n in (dimension, size, triangles)])
-    count = types.UniTuple(types.int64, 2)
+    shape = types.Tuple([_integers(n) for n in (dimension, size, triangles)])
+    count = _integers(2)
     rows, place = [_ROWS] * 3, [types.int64] * 5
     return types.void(shape, _ROWS, count, *rows, *place)
 
@@ -184,7 +186,8 @@ def lanes_address(law: PhaseLaw, dimension: int, triangles: int) -> int:
     Args:
         law: The law.
         dimension: 2 or 3.
-        triangles: Of the members' matrices that are kept, see `dmn_fem._laminate`.
+        triangles: Of the members' matrices that are kept, see `dmn_fem._laminate`; 0 for stresses
+            alone.
     """
     return _address(_members, _lane_signature(dimension, triangles), law, dimension)
 

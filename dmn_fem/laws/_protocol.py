@@ -9,6 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dmn_fem._lanes import aligned
 from dmn_fem.notation import Array
 
 _TRACE = 1e-9
@@ -157,8 +158,8 @@ class State:
                     field = replace(field, name=name, shape=(record.count, *field.shape))
                 self._places[field.name] = (where, record.count, inner, field)
         shape = (-(-points // lanes), width, lanes)
-        self.old: Array = np.zeros(shape)
-        self.new: Array = np.zeros(shape)
+        self.old: Array = aligned(shape)
+        self.new: Array = aligned(shape)
 
     @property
     def names(self) -> tuple[str, ...]:

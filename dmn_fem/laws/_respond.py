@@ -96,7 +96,7 @@ def respond_compiled(
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]:
     """What `respond_many` gives, by a formula's machine code: for one point, and for `LANES`.
 
-    The second tangents of a law that claims it are symmetrised, as networks have them.
+    The second tangents of a law that claims it are symmetric, from their upper triangles.
 
     Args:
         law: A law with a formula.

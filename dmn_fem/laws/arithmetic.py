@@ -36,6 +36,8 @@ class Dual:
 
     def __mul__(self, other: Any) -> "Dual":
         factor = value_of(other)
+        if other is self:
+            return _chain(factor * factor, (self, 2.0 * factor))
         return _chain(self.value * factor, (self, factor), (other, self.value))
 
     __rmul__ = __mul__
@@ -167,8 +169,8 @@ def root(
         limit: Of iterations; a point that needs more gives NaN.
     """
     seed = object()
-    first = value_of(start)
-    unit = 0.0 * value_of(function(start))  # of as many lanes or points as the answer
+    first, last = value_of(start), value_of(end)
+    smallest = 1e-15 * (last - first)  # what a residual that is a difference can tell
 
     def residual(number: Any) -> Dual:
         return function(Dual(number, {seed: 1.0}))
@@ -182,13 +184,14 @@ def root(
         following = _lanes.where(inside, newton, 0.5 * (positive + negative))
         change = following - number
         # The next change is the square of this one.
-        more = change * change > 1e-18 * (following * following)
-        if among is not None:
-            more = more & among
+        more = change * change > 1e-18 * (following * following) + smallest * smallest
         return more, following, positive, negative, _lanes.where(more, 1.0, 0.0)
 
-    begin = first + unit
-    number, _, _, going = repeat(step, [begin, begin, value_of(end) + unit, unit], limit)
+    # The first step is the same for all; often it is the only value that anyone needs.
+    more, *begun = step(first, first, last, None)
+    if among is not None:
+        more = more & among
+    number, _, _, going = repeat(step, begun, limit, more)
     number = _lanes.where(going > 0.0, float("nan"), number)
     if among is not None:
         number = _lanes.where(among, number, first)

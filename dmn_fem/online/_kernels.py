@@ -18,9 +18,9 @@ from dmn_fem._lanes import LANES
 from dmn_fem.laws._formulas import call_formula
 from dmn_fem.laws._functions import call_law
 from dmn_fem.online._node import (
+    advance_node,
     average_node,
     condense_node,
-    descend_node,
     leaf_norm,
     localise_node,
     move_row,
@@ -49,18 +49,35 @@ def _component(shape, i, j):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def places(shape, leaves, nodes):
+def _slots(children):
+    """Where the matrices of members stand: leaves in order, nodes on a stack behind them.
+
+    A node takes the place of its first child on the stack, and with it the place in memory.
+    """
+    leaves = children.shape[0] + 1
+    slots, top = np.arange(2 * leaves - 1), leaves
+    for node in range(leaves - 1):
+        for child in children[node]:
+            top -= 1 if child >= leaves else 0
+        slots[leaves + node] = top
+        top += 1
+    return slots
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _places(shape, slots):
     """Where the parts of a block's memory start, and its length.
 
-    Strains, their corrections, stresses and matrices of members; relaxations, jumps and their
-    corrections of nodes; scalars and a turned leaf.
+    Strains of members, and their corrections of nodes; stresses and matrices of members;
+    relaxations, jumps and their corrections of nodes; scalars and a turned leaf.
     """
     dimension, size = len(shape[0]), len(shape[1])
-    members = leaves + nodes
+    members = slots.size
+    nodes = members // 2
     step = members * (size - 1)
-    stress = step + members * (size - 1)
+    stress = step + (nodes + 1) * (size - 1)
     matrix = stress + members * (size - 1)
-    kept = matrix + members * _components(shape)
+    kept = matrix + (slots.max() + 1) * _components(shape)
     jump = kept + nodes * dimension * size
     direction = jump + nodes * dimension
     scalars = direction + nodes * dimension
@@ -69,38 +86,54 @@ def places(shape, leaves, nodes):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _condense(shape, children, numbers, memory, matrix, kept):
+def _aligned(rows):
+    """Room for rows of lanes, each within one line of the cache."""
+    whole = np.empty((rows + 1) * LANES)
+    start = -whole.ctypes.data % (8 * LANES) // 8
+    return whole[start : start + rows * LANES].reshape((rows, LANES))
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _condense(shape, children, slots, numbers, memory, matrix, kept):
     """Sweep up: eliminate the jump of every node."""
     dimension, size = len(shape[0]), len(shape[1])
     width, nodes = _components(shape), children.shape[0]
     for node in range(nodes):
         rows = (
-            matrix + children[node, 0] * width,
-            matrix + children[node, 1] * width,
-            matrix + (nodes + 1 + node) * width,
+            matrix + slots[children[node, 0]] * width,
+            matrix + slots[children[node, 1]] * width,
+            matrix + slots[nodes + 1 + node] * width,
             kept + node * dimension * size,
         )
         condense_node(shape, memory, rows, numbers, node)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _descend(shape, children, numbers, memory, kept, strain, jump):
-    """Sweep down from the correction of the root's strain: those of jumps and members."""
+def _advance(shape, children, numbers, memory, kept, step, direction, amount, jump, strain):
+    """Sweep down from the correction of the root's strain: new jumps, and strains of members."""
     dimension, size = len(shape[0]), len(shape[1])
     width, nodes = size - 1, children.shape[0]
+    leaves = nodes + 1
     for node in range(nodes - 1, -1, -1):
+        # Corrections of leaves are of no use: all into one row.
+        left, right = children[node, 0], children[node, 1]
         rows = (
             kept + node * dimension * size,
-            strain + (nodes + 1 + node) * width,
+            step + node * width,
+            amount,
+            direction + node * dimension,
             jump + node * dimension,
-            strain + children[node, 0] * width,
-            strain + children[node, 1] * width,
+            strain + (leaves + node) * width,
+            strain + left * width,
+            strain + right * width,
+            step + (left - leaves if left >= leaves else nodes) * width,
+            step + (right - leaves if right >= leaves else nodes) * width,
         )
-        descend_node(shape, memory, rows, numbers, node)
+        advance_node(shape, memory, rows, numbers, node)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _localise(shape, children, numbers, memory, strain, jump):
+def _localise(shape, children, numbers, memory, jump, strain):
     """Strains of all members from the root's and the jumps."""
     dimension, width, nodes = len(shape[0]), len(shape[1]) - 1, children.shape[0]
     for node in range(nodes - 1, -1, -1):
@@ -154,6 +187,8 @@ def _one_by_one(
         for i in range(width):
             scale = 1.0 if order[i] < 3 else np.sqrt(0.5)
             memory[stress + i, lane] = scale * local_stress[order[i]]
+        for i in range(width if len(shape[2]) > 0 else 0):
+            scale = 1.0 if order[i] < 3 else np.sqrt(0.5)
             memory[matrix + _component(shape, i, width), lane] = memory[stress + i, lane]
             if len(shape[2]) == 2:
                 memory[matrix + _component(shape, width, i), lane] = memory[stress + i, lane]
@@ -161,7 +196,8 @@ def _one_by_one(
                 both = scale * (1.0 if order[j] < 3 else np.sqrt(0.5))
                 place = matrix + _component(shape, i, j)
                 memory[place, lane] = both * tangent[order[i], order[j]]
-        memory[matrix + _component(shape, width, width), lane] = 0.0
+        if len(shape[2]) > 0:
+            memory[matrix + _component(shape, width, width), lane] = 0.0
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -169,14 +205,18 @@ def _respond(
     shape, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix, scalars,
     external
 ):  # fmt: skip
-    """Stress and tangent of all leaves, phase by phase, and the lowest code of their laws."""
+    """Stress and tangent of all leaves, phase by phase, and the lowest code of their laws.
+
+    With a shape of no triangles the stress alone, to the last bit the same.
+    """
     width = len(shape[1]) - 1
     components = _components(shape)
     lowest, turned = scalars + 3, scalars + 5
     turned_stress, turned_matrix = turned + width, turned + 2 * width
     memory[lowest] = 1.0
     for phase in range(laws.shape[0]):
-        formula, address, first, count, state, size, length, fields, first_field = laws[phase]
+        formula, whole, plain, first, count, state, size, length, fields, first_field = laws[phase]
+        address = whole if len(shape[2]) > 0 else plain
         numbers, outside = parameters[phase : phase + 1], external + first_field
         if formula and rotation.shape[0] == 0:
             call_formula(
@@ -216,19 +256,21 @@ def localisation(shape, children, numbers, leaf_matrix):
     dimension, size = len(shape[0]), len(shape[1])
     width, components = size - 1, leaf_matrix.shape[1]
     nodes, leaves = children.shape[0], leaf_matrix.shape[0]
-    _, step, _, matrix, kept, _, direction, _, end = places(shape, leaves, nodes)
-    memory = np.zeros((end, LANES))
+    slots = _slots(children)
+    strain, step, _, matrix, kept, jump, direction, scalars, end = _places(shape, slots)
+    memory = _aligned(end)
+    memory[:] = 0.0
     for leaf in range(leaves):
         for i in range(components):
             memory[matrix + leaf * components + i] = leaf_matrix[leaf, i]
-    _condense(shape, children, numbers, memory, matrix, kept)
-    result, root = np.empty((nodes, dimension * width)), step + (leaves + nodes - 1) * width
-    for first in range(0, width, LANES):
+    _condense(shape, children, slots, numbers, memory, matrix, kept)
+    result, root = np.empty((nodes, dimension * width)), step + (nodes - 1) * width
+    for first in range(0, width if nodes > 0 else 0, LANES):
         unit = range(first, min(first + LANES, width))
         memory[root : root + width] = 0.0
         for i in unit:
             memory[root + i, i - first] = 1.0
-        _descend(shape, children, numbers, memory, kept, step, direction)
+        _advance(shape, children, numbers, memory, kept, step, direction, scalars, jump, strain)
         for node in range(nodes):
             for a in range(dimension):
                 for i in unit:
@@ -259,8 +301,9 @@ def evaluate(
     """
     dimension, size = len(shape[0]), len(shape[1])
     width, nodes, leaves = size - 1, children.shape[0], children.shape[0] + 1
-    strain, _, stress, matrix, _, jump, _, scalars, end = places(shape, leaves, nodes)
-    memory = np.zeros((end + external.shape[1], LANES))
+    strain, _, stress, matrix, _, jump, _, scalars, end = _places(shape, _slots(children))
+    memory = _aligned(end + external.shape[1])
+    plain = (shape[0], shape[1], ())
     old, new = np.zeros(state.shape[1:]), np.zeros(state.shape[1:])
     for start in range(0, points.size, LANES):
         count = min(LANES, points.size - start)
@@ -273,9 +316,9 @@ def evaluate(
                 root = strain + (leaves + nodes - 1) * width
                 memory[root + i, lane] = scale * old[order[i], lane]
         memory[jump : jump + nodes * dimension] = old[width : width + nodes * dimension]
-        _localise(shape, children, numbers, memory, strain, jump)
+        _localise(shape, children, numbers, memory, jump, strain)
         _respond(
-            shape, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix,
+            plain, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix,
             scalars, end,
         )  # fmt: skip
         for leaf in range(leaves):
@@ -319,13 +362,17 @@ def integrate(
     strain (Mandel) and the jumps.
     """
     dimension, size = len(shape[0]), len(shape[1])
+    plain = (shape[0], shape[1], ())
     width, components = size - 1, _components(shape)
     nodes, leaves = children.shape[0], children.shape[0] + 1
     root, points = leaves + nodes - 1, macro_strain.shape[0]
-    strain, step, stress, matrix, kept, jump, direction, scalars, end = places(shape, leaves, nodes)
+    slots = _slots(children)
+    strain, step, stress, matrix, kept, jump, direction, scalars, end = _places(shape, slots)
     outside = end
-    memory = np.zeros((outside + external.shape[1], LANES))
+    memory = _aligned(outside + external.shape[1])
+    top, corner = matrix + slots[root] * components, (slots[root] + 1) * components + matrix - 1
     sums, norm, lowest, amount = scalars, scalars + 2, scalars + 3, scalars + 4
+    root_step = step + (nodes - 1 if nodes > 0 else 0) * width
     code, count = np.empty(LANES, dtype=np.int64), np.empty(LANES, dtype=np.int64)
     halvings = np.empty(LANES, dtype=np.int64)
     slope, share = np.empty(LANES), np.empty(LANES)
@@ -334,6 +381,7 @@ def integrate(
     for block in range(old_state.shape[0]):
         old, new = old_state[block], new_state[block]
         memory[outside:] = external[block]
+        memory[direction : direction + nodes * dimension] = 0.0
         for lane in range(LANES):
             point = block * LANES + lane
             running[lane] = point < points
@@ -343,30 +391,36 @@ def integrate(
                 value = macro_strain[point, order[i]] if point < points else 0.0
                 scale = 1.0 if order[i] < 3 else np.sqrt(2.0)
                 memory[strain + root * width + i, lane] = scale * value
-                memory[step + root * width + i, lane] = scale * (value - old[order[i], lane])
+                memory[root_step + i, lane] = scale * (value - old[order[i], lane])
                 new[order[i], lane] = value
-        # Start from the old jumps and the elastic localisation of the increment.
+        # Start from the old jumps and the elastic localisation of the increment. If that is the
+        # answer, no tangent is needed.
         for node in range(nodes):
-            places_of_node = (
-                width + node * dimension, step + root * width, jump + node * dimension
-            )  # fmt: skip
-            predict_node(shape, (old, memory, memory), places_of_node, predictor, node)
-        _localise(shape, children, numbers, memory, strain, jump)
+            rows = (width + node * dimension, root_step, jump + node * dimension)
+            predict_node(shape, (old, memory, memory), rows, predictor, node)
+        _localise(shape, children, numbers, memory, jump, strain)
+        with_tangent = False
         while True:
-            _respond(
-                shape, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix,
-                scalars, outside,
-            )  # fmt: skip
+            if with_tangent:
+                _respond(
+                    shape, order, laws, parameters, rotation, memory, old, new, strain, stress,
+                    matrix, scalars, outside,
+                )  # fmt: skip
+            else:
+                _respond(
+                    plain, order, laws, parameters, rotation, memory, old, new, strain, stress,
+                    matrix, scalars, outside,
+                )  # fmt: skip
             _average(shape, children, numbers, memory, stress, direction, sums)
             memory[norm] = 0.0
             for leaf in range(leaves):
                 leaf_norm(shape, memory, (stress + leaf * width, norm), leaf_numbers, leaf)
-            wanted, any_shorter = False, False
+            wanted, any_shorter, nearly = False, False, True
             for lane in range(LANES):
                 memory[amount, lane] = 0.0
                 if not running[lane]:
                     continue
-                residual, reference = np.sqrt(memory[sums, lane]), memory[norm, lane]
+                residual, reference = np.sqrt(memory[sums, lane]), np.sqrt(memory[norm, lane])
                 law_code = int(memory[lowest, lane])
                 if law_code >= 0 and residual <= tolerance * reference < np.inf:
                     code[lane], running[lane] = law_code, False
@@ -393,27 +447,41 @@ def integrate(
                     running[lane] = False
                     continue
                 wanted = True
+                nearly = nearly and residual * residual <= tolerance * reference * reference
             if any_shorter:
                 # The other lanes wait: nothing of theirs changes.
-                _move(shape, memory, strain, step, jump, direction, amount, leaves, nodes)
+                for row in range(nodes * dimension):
+                    move_row(shape, memory, (amount, direction + row, jump + row), numbers, 0)
+                _localise(shape, children, numbers, memory, jump, strain)
+                with_tangent = True
                 continue
             if not wanted:
                 break
-            _condense(shape, children, numbers, memory, matrix, kept)
-            memory[step + root * width : step + (root + 1) * width] = 0.0
-            _descend(shape, children, numbers, memory, kept, step, direction)
-            corner = matrix + root * components + components - 1
+            if not with_tangent:
+                _respond(
+                    shape, order, laws, parameters, rotation, memory, old, new, strain, stress,
+                    matrix, scalars, outside,
+                )  # fmt: skip
+            _condense(shape, children, slots, numbers, memory, matrix, kept)
             for lane in range(LANES):
                 if running[lane]:
                     count[lane] += 1
                     halvings[lane], share[lane] = 0, 1.0
                     slope[lane] = memory[corner, lane]
                     memory[amount, lane] = 1.0
-            _move(shape, memory, strain, step, jump, direction, amount, leaves, nodes)
+            memory[root_step : root_step + width] = 0.0
+            _advance(shape, children, numbers, memory, kept, step, direction, amount, jump, strain)
+            # The error is squared: the next pass may be the last, which needs no tangent.
+            with_tangent = macro_tangent.shape[0] > 0 or not nearly
 
         new[width : width + nodes * dimension] = memory[jump : jump + nodes * dimension]
         if macro_tangent.shape[0] > 0:
-            _condense(shape, children, numbers, memory, matrix, kept)
+            if not with_tangent:
+                _respond(
+                    shape, order, laws, parameters, rotation, memory, old, new, strain, stress,
+                    matrix, scalars, outside,
+                )  # fmt: skip
+            _condense(shape, children, slots, numbers, memory, matrix, kept)
         for lane in range(min(LANES, points - block * LANES)):
             point = block * LANES + lane
             iterations[point] = count[lane]
@@ -431,19 +499,8 @@ def integrate(
                         both = scale * (1.0 if order[j] < 3 else np.sqrt(2.0))
                         upper = len(shape[2]) == 2 or i <= j
                         row, column = (i, j) if upper else (j, i)
-                        place = matrix + root * components + _component(shape, row, column)
+                        place = top + _component(shape, row, column)
                         value = both * memory[place, lane] if code[lane] >= 0 else np.nan
                         macro_tangent[point, order[i], order[j]] = value
             if code[lane] < 0:
                 new[:, lane] = old[:, lane]
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _move(shape, memory, strain, step, jump, direction, amount, leaves, nodes):
-    """Go a part of the way along the corrections, every lane its own."""
-    dimension, width = len(shape[0]), len(shape[1]) - 1
-    nothing = np.zeros((1, 1))
-    for row in range(leaves * width):
-        move_row(shape, memory, (amount, step + row, strain + row), nothing, 0)
-    for row in range(nodes * dimension):
-        move_row(shape, memory, (amount, direction + row, jump + row), nothing, 0)

@@ -41,8 +41,8 @@ class NetworkLaw:
     Args:
         network: Geometry of the network.
         laws: The law of every phase, by the phase's name.
-        tolerance: Largest traction jump at any interface, relative to the mean norm of the leaves'
-            stresses.
+        tolerance: Largest traction jump at any interface, relative to the root mean square of the
+            leaves' stresses.
         max_iterations: Of Newton's method; nearly perfect plasticity may need many in a large step.
         max_substeps: Equal parts into which the step of a point that fails is divided at most; 1
             divides none.

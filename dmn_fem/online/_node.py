@@ -8,7 +8,7 @@ the tangents of all phases are symmetric is one triangle enough.
 """
 
 from dmn_fem._laminate import AXES, MANDEL_ORDER, laminate, positions
-from dmn_fem._lanes import sqrt, straight_line, where
+from dmn_fem._lanes import straight_line, where
 from dmn_fem.notation import SQRT2
 
 
@@ -18,17 +18,23 @@ def _condense(dimension, size, triangles, numbers, first, second, result, jump):
     laminate(dimension, size, first, second, numbers[0], normal, result, jump, triangles)
 
 
-def _descend(dimension, size, triangles, numbers, kept, member, jump, left, right):
-    """From Δε of a node its Δa and those of its children."""
-    strain = [member[i] for i in range(size - 1)]
-    jumps = []
+def _advance(
+    dimension, size, triangles, numbers, kept, correction, amount, direction, jump, member, left,
+    right, left_correction, right_correction
+):  # fmt: skip
+    """From Δε of a node its Δa and the Δε of its children; the jumps go a part of the way."""
+    strain = [correction[i] for i in range(size - 1)]
+    directions, jumps = [], []
     for a in range(dimension):
         total = kept[a * size + size - 1]
         for i, value in enumerate(strain):
             total = total + kept[a * size + i] * value
-        jump[a] = total
-        jumps.append(total)
-    _split(dimension, numbers, jumps, strain, left, right)
+        direction[a] = total
+        directions.append(total)
+        jumps.append(_moved(jump[a], amount[0], total))
+        jump[a] = jumps[a]
+    _split(dimension, numbers, directions, strain, left_correction, right_correction)
+    _split(dimension, numbers, jumps, [member[i] for i in range(size - 1)], left, right)
 
 
 def _localise(dimension, size, triangles, numbers, jump, member, left, right):
@@ -85,16 +91,20 @@ def _predict(dimension, size, triangles, numbers, before, increment, jump):
 
 
 def _norm(dimension, size, triangles, numbers, stress, total):
-    """Adds a leaf's weight times the Frobenius norm of its stress."""
+    """Adds a leaf's weight times the squared Frobenius norm of its stress."""
     scale = [2.0 if i >= dimension and i != 3 * (dimension == 2) else 1.0 for i in range(size - 1)]
     squares = [factor * stress[i] * stress[i] for i, factor in enumerate(scale)]
-    total[0] = total[0] + numbers[0] * sqrt(sum(squares[1:], squares[0]))
+    total[0] = total[0] + numbers[0] * sum(squares[1:], squares[0])
 
 
 def _move(dimension, size, triangles, numbers, amount, correction, value):
-    """Adds a part of a correction; what is not finite does not reach lanes that stay."""
-    part = amount[0]
-    value[0] = value[0] + where(part * part > 0.0, part * correction[0], 0.0)
+    """Adds a part of a correction."""
+    value[0] = _moved(value[0], amount[0], correction[0])
+
+
+def _moved(value, part, correction):
+    """What is not finite does not reach lanes that stay."""
+    return where(part * part > 0.0, value + part * correction, value)
 
 
 def _turn_in(dimension, size, triangles, numbers, strain, local):
@@ -110,7 +120,7 @@ def _turn_in(dimension, size, triangles, numbers, strain, local):
 
 
 def _turn_out(dimension, size, triangles, numbers, stress, matrix, turned_stress, turned):
-    """Stress and matrix from the axes of a leaf."""
+    """Stress and matrix, if there is one, from the axes of a leaf."""
     width, order, place = size - 1, MANDEL_ORDER[dimension], positions(size, triangles)
     scale = [1.0 if component < 3 else SQRT2 for component in order]
     q = [
@@ -119,21 +129,25 @@ def _turn_out(dimension, size, triangles, numbers, stress, matrix, turned_stress
     ]
     for i in range(width):
         terms = [q[i][j] * stress[j] for j in range(width)]
-        turned_stress[i] = turned[place[i][width]] = sum(terms[1:], terms[0])
+        turned_stress[i] = total = sum(terms[1:], terms[0])
+        if triangles == 0:
+            continue
+        turned[place[i][width]] = total
         if triangles == 2:
-            turned[place[width][i]] = turned_stress[i]
+            turned[place[width][i]] = total
         half = [[q[i][k] * matrix[place[k][j]] for k in range(width)] for j in range(width)]
         row = [sum(each[1:], each[0]) for each in half]
         for j in range(i if triangles == 1 else 0, width):
             terms = [row[k] * q[j][k] for k in range(width)]
             turned[place[i][j]] = sum(terms[1:], terms[0])
-    turned[place[width][width]] = 0.0
+    if triangles > 0:
+        turned[place[width][width]] = 0.0
 
 
 turn_in = straight_line(_turn_in)
 turn_out = straight_line(_turn_out)
 condense_node = straight_line(_condense)
-descend_node = straight_line(_descend)
+advance_node = straight_line(_advance)
 localise_node = straight_line(_localise)
 average_node = straight_line(_average)
 predict_node = straight_line(_predict)

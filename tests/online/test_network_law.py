@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,6 +113,61 @@ def test_averages_satisfy_hill_and_the_rule_of_mixtures():
         )
         np.testing.assert_allclose(mixed, macro, atol=1e-10 * np.abs(macro).max())
     assert averages["matrix.equivalent_plastic_strain"][0] > 0
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("oriented", [False, True])
+def test_stress_and_state_do_not_depend_on_who_wants_a_tangent(dimension, oriented):
+    """To the last bit, from the first elastic increments on to unloading."""
+    network = random_network(dimension, 32, 7)
+    if oriented:
+        quaternions = np.random.default_rng(7).normal(size=(32, 4))
+        quaternions[:, 1:3] *= dimension - 2
+        network = replace(
+            network,
+            leaf_orientation=quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True),
+        )
+    law = NetworkLaw(network, {"matrix": J2, "inclusion": STIFF})
+    size = law.strain_size
+    states = law.allocate(19), law.allocate(19)
+    stresses, tangent = np.zeros((2, 19, size)), np.zeros((19, size, size))
+    direction = np.random.default_rng(3).normal(size=(19, size))
+    counts = []
+    for amplitude in (1e-5, 2e-3, 5e-3, 4.99e-3, -1e-3):
+        one = law.integrate(amplitude * direction, states[0], stresses[0])
+        other = law.integrate(amplitude * direction, states[1], stresses[1], tangent)
+        np.testing.assert_array_equal(one.iterations, other.iterations)
+        np.testing.assert_array_equal(stresses[0], stresses[1])
+        np.testing.assert_array_equal(states[0].new, states[1].new)
+        counts.append(one.iterations.max())
+        for state in states:
+            state.accept()
+    assert counts[0] == 0
+    assert max(counts) > 3
+
+
+def test_elastic_increments_equal_full_solves():
+    """What the predictor finds at once is what Newton's method finds from another start."""
+    network = random_network(3, 32, 3)
+    stiff = LinearElastic(110.0, 0.3)
+    law = NetworkLaw(network, {"matrix": J2, "inclusion": stiff}, 1e-13)
+    blind = NetworkLaw(network, {"matrix": J2, "inclusion": stiff}, 1e-13)
+    blind._predictor[:] = 0.0
+    direction = np.array([[-0.5, 1.0, -0.4, 0.2, 0.3, 0.1]])
+    states, stresses, tangents = [], np.zeros((2, 1, 6)), np.zeros((2, 1, 6, 6))
+    for each in (law, blind):
+        state = each.allocate(1)
+        each.integrate(0.01 * direction, state, stresses[0])
+        state.accept()
+        states.append(state)
+    states[1].load(states[0].export())
+    found = law.integrate(0.0099 * direction, states[0], stresses[0], tangents[0])
+    wanted = blind.integrate(0.0099 * direction, states[1], stresses[1], tangents[1])
+    assert found.iterations[0] == 0
+    assert wanted.iterations[0] > 0
+    np.testing.assert_allclose(stresses[0], stresses[1], atol=1e-12 * np.abs(stresses[1]).max())
+    np.testing.assert_allclose(tangents[0], tangents[1], atol=1e-12 * tangents[1].max())
+    np.testing.assert_allclose(states[0].new, states[1].new, atol=1e-15)
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
