@@ -81,7 +81,8 @@ def _count(function: Callable[..., None], lengths: tuple[int, ...]) -> dict[str,
     for line in str(parsed).splitlines():
         if label := re.match(r'"?([\w.]+)"?:', line):
             block = "repeat" if label[1].startswith("repeat") else "once"
-        counts[block] += bool(re.search(r"= f(add|sub|mul|div|neg) ", line))
+        counts[block] += bool(re.search(r"= f(add|sub|mul|div) ", line))
+        counts[block] += 2 * bool(re.search(r"= (tail )?call .*@llvm\.fmuladd\.", line))
     return counts
 
 
@@ -89,13 +90,13 @@ def repetitions(law: PhaseLaw, strain: Array, old: Array, dt: float) -> int:
     """How often the local iteration of a law goes round until all points are done."""
     rounds = 0
 
-    def counted(step: Any, start: Any, limit: int) -> Any:
+    def counted(step: Any, start: Any, limit: int, among: Any) -> Any:
         def one(*state: Any) -> Any:
             nonlocal rounds
             rounds += 1
             return step(*state)
 
-        return repeat(one, start, limit)
+        return repeat(one, start, limit, among)
 
     with patch.object(arithmetic, "repeat", counted):
         respond_many(law, strain, old, dt)
@@ -117,9 +118,8 @@ def of_sweep(
     def once(function: Callable[..., None]) -> int:
         return _count(function, lengths)["once"]
 
-    moved = (nodes + 1) * 2 * dimension + nodes * dimension
-    total: float = moved * once(_node._move) + (nodes + 1) * once(_node._norm)
-    for function in (_node._condense, _node._descend, _node._average):
+    total: float = (nodes + 1) * once(_node._norm)
+    for function in (_node._condense, _node._advance, _node._average):
         total += nodes * once(function)
     for law, (count, rounds) in leaves.items():
         own = _count(_rows_of_member(law, dimension), lengths)

@@ -11,7 +11,7 @@ one lane it is code for one point.
 import math
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -326,26 +326,47 @@ def aligned(shape: tuple[int, ...]) -> Array:
 
 
 class Rows:
-    """Rows of some lanes of an array, from one on; read and written by number."""
+    """Rows of some lanes of an array, from one on; read and written by number.
+
+    From several places on, a power of two of them, their rows count as one of more lanes.
+    """
 
     def __init__(
-        self, builder: ir.IRBuilder, data: ir.Value, first: ir.Value, lanes: int = LANES
+        self, builder: ir.IRBuilder, data: ir.Value, *first: ir.Value, lanes: int = LANES
     ) -> None:
         self.builder = builder
         self._lanes, self._kind = lanes, _vectors(lanes)
-        start = builder.mul(first, ir.Constant(first.type, lanes))
-        self._start = builder.gep(data, [start], source_etype=ir.DoubleType())
+        starts = [builder.mul(each, ir.Constant(each.type, lanes)) for each in first]
+        self._starts = [builder.gep(data, [each], source_etype=ir.DoubleType()) for each in starts]
 
-    def _pointer(self, row: int) -> ir.Value:
+    def _pointers(self, row: int) -> list[ir.Value]:
         offset = ir.Constant(ir.IntType(64), row * self._lanes)
-        place = self.builder.gep(self._start, [offset], source_etype=ir.DoubleType())
-        return self.builder.bitcast(place, self._kind.as_pointer())
+        places = [
+            self.builder.gep(start, [offset], source_etype=ir.DoubleType())
+            for start in self._starts
+        ]
+        return [self.builder.bitcast(place, self._kind.as_pointer()) for place in places]
 
     def __getitem__(self, row: int) -> Lanes:
-        return Lanes(self.builder, self.builder.load(self._pointer(row), align=8, typ=self._kind))
+        parts = [self.builder.load(each, align=8, typ=self._kind) for each in self._pointers(row)]
+        while len(parts) > 1:
+            parts = [
+                self._shuffled(left, right, range(2 * left.type.count))
+                for left, right in zip(parts[::2], parts[1::2], strict=True)
+            ]
+        return Lanes(self.builder, parts[0])
 
     def __setitem__(self, row: int, lanes: Lanes | float) -> None:
-        self.builder.store(_vector(lanes, self._kind), self._pointer(row), align=8)
+        count = len(self._starts) * self._lanes
+        whole = _vector(lanes, _vectors(count))
+        for start, place in zip(range(0, count, self._lanes), self._pointers(row), strict=True):
+            part = self._shuffled(whole, whole, range(start, start + self._lanes))
+            self.builder.store(part, place, align=8)
+
+    def _shuffled(self, left: ir.Value, right: ir.Value, lanes: Iterable[int]) -> ir.Value:
+        mask = list(lanes)
+        kind = ir.VectorType(ir.IntType(32), len(mask))
+        return self.builder.shuffle_vector(left, right, ir.Constant(kind, mask))
 
 
 class Numbers:
@@ -379,8 +400,9 @@ def straight_line(function: Callable[..., None]) -> Any:
     Returns:
         A function, for Numba code, of: a tuple of tuples of integers, whose lengths are the shape
         (so that the compiler knows it); an array (places, `LANES`), or a tuple of one for each
-        `Rows`; a tuple of the places where these start; an array of numbers (n, m) that all lanes
-        share, or of those of each lane (n, m, `LANES`); and the one of its rows that is meant.
+        `Rows`; a tuple of the places where these start, each perhaps a tuple of places whose rows
+        go side by side; an array of numbers (n, m) that all lanes share, or of those of each lane
+        (n, m, `LANES`); and the one of its rows that is meant.
     """
 
     @intrinsic
@@ -399,7 +421,9 @@ def straight_line(function: Callable[..., None]) -> Any:
                 value = builder.extract_value(memory_value, number) if several else memory_value
                 array = context.make_array(kind)(context, builder, value)
                 first = builder.extract_value(place_values, number)
-                rows.append(Rows(builder, array.data, first))
+                beside = isinstance(places.types[number], types.BaseTuple)
+                several_places = cgutils.unpack_tuple(builder, first) if beside else [first]
+                rows.append(Rows(builder, array.data, *several_places))
             table = context.make_array(numbers)(context, builder, number_values)
             width = builder.extract_value(table.shape, 1)
             first = builder.mul(row, width)
@@ -408,7 +432,7 @@ def straight_line(function: Callable[..., None]) -> Any:
                 given = Rows(builder, table.data, first)
             else:
                 start = builder.gep(table.data, [first], source_etype=ir.DoubleType())
-                given = Numbers(builder, start)
+                given = Numbers(builder, start, LANES * len(several_places))
             function(*lengths, given, *rows)
             return context.get_dummy_value()
 

@@ -55,7 +55,7 @@ def _at_one_point(typing_context, formula, parameters, strain, old, new, dt, str
             return context.make_array(kind)(context, builder, value).data
 
         def rows(number: int) -> Rows:
-            return Rows(builder, array(number), first, 1)
+            return Rows(builder, array(number), first, lanes=1)
 
         numbers, size = Numbers(builder, array(0), 1), strain_size(dimension)
         own = numbers_of(law, dimension).size
@@ -129,8 +129,8 @@ def _rows_of_member(law, dimension):
 
 
 @intrinsic
-def _member(typing_context, formula, shape, memory, places, numbers):
-    """One member by the formula of a type."""
+def _four_members(typing_context, formula, shape, memory, places, numbers):
+    """Members side by side by the formula of a type."""
     rows = straight_line(_rows_of_member(*_LAWS[formula.formula]))
     signature, generate = rows._defn(typing_context, shape, memory, places, numbers, types.int64)
     own = types.void(formula, shape, memory, places, numbers)
@@ -146,19 +146,35 @@ def _member(typing_context, formula, shape, memory, places, numbers):
 def _members(
     formula, shape, numbers, count, memory, old, new, strain, state, stress, matrix, external
 ):
-    """All members of a phase, one after the other in memory and in the state."""
+    """All members of a phase, one after the other in memory and in the state.
+
+    Four go side by side: while the iteration of one waits for an instruction, another's goes on.
+    """
     size = len(shape[1])
     components = len(shape[2]) * (size * (size - 1) // 2) + size
-    for member in range(count[0]):
+    for member in range(0, count[0], 4):
+        last = count[0] - 1 - member
+        states = _four(state + member * count[1], count[1], last)
         places = (
-            strain + member * (size - 1),
-            state + member * count[1],
-            state + member * count[1],
-            stress + member * (size - 1),
-            matrix + member * components,
-            external,
+            _four(strain + member * (size - 1), size - 1, last),
+            states,
+            states,
+            _four(stress + member * (size - 1), size - 1, last),
+            _four(matrix + member * components, components, last),
+            _four(external, 0, last),
         )
-        _member(formula, shape, (memory, old, new, memory, memory, memory), places, numbers)
+        _four_members(formula, shape, (memory, old, new, memory, memory, memory), places, numbers)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _four(start, stride, last):
+    """Where four members start; behind the last of a phase it is taken again."""
+    return (
+        start,
+        start + min(1, last) * stride,
+        start + min(2, last) * stride,
+        start + min(3, last) * stride,
+    )
 
 
 def _integers(count: int) -> Any:

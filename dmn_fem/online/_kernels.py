@@ -69,7 +69,8 @@ def _places(shape, slots):
     """Where the parts of a block's memory start, and its length.
 
     Strains of members, and their corrections of nodes; stresses and matrices of members;
-    relaxations, jumps and their corrections of nodes; scalars and a turned leaf.
+    relaxations, jumps and their corrections of nodes; scalars; strains and stresses of leaves in
+    their own axes.
     """
     dimension, size = len(shape[0]), len(shape[1])
     members = slots.size
@@ -81,7 +82,7 @@ def _places(shape, slots):
     jump = kept + nodes * dimension * size
     direction = jump + nodes * dimension
     scalars = direction + nodes * dimension
-    end = scalars + 5 + 2 * (size - 1) + _components(shape)
+    end = scalars + 5 + 2 * (nodes + 1) * (size - 1)
     return 0, step, stress, matrix, kept, jump, direction, scalars, end
 
 
@@ -209,42 +210,35 @@ def _respond(
 
     With a shape of no triangles the stress alone, to the last bit the same.
     """
-    width = len(shape[1]) - 1
-    components = _components(shape)
+    width, components = len(shape[1]) - 1, _components(shape)
     lowest, turned = scalars + 3, scalars + 5
-    turned_stress, turned_matrix = turned + width, turned + 2 * width
+    turned_stress = turned + laws[:, 3].sum() * width
+    turns = rotation.shape[0] > 0
     memory[lowest] = 1.0
     for phase in range(laws.shape[0]):
         formula, whole, plain, first, count, state, size, length, fields, first_field = laws[phase]
         address = whole if len(shape[2]) > 0 else plain
         numbers, outside = parameters[phase : phase + 1], external + first_field
-        if formula and rotation.shape[0] == 0:
+        for leaf in range(first, first + count if turns else first):
+            turn_in(shape, memory, (strain + leaf * width, turned + leaf * width), rotation, leaf)
+        local_strain = (turned if turns else strain) + first * width
+        local_stress = (turned_stress if turns else stress) + first * width
+        local_matrix = matrix + first * components
+        if formula:
             call_formula(
-                address, shape, numbers, (count, size), memory, old, new,
-                strain + first * width, state, stress + first * width, matrix + first * components,
-                outside,
+                address, shape, numbers, (count, size), memory, old, new, local_strain, state,
+                local_stress, local_matrix, outside,
             )  # fmt: skip
-            continue
-        for leaf in range(first, first + count):
-            own = (strain + leaf * width, stress + leaf * width, matrix + leaf * components)
-            used = own
-            if rotation.shape[0] > 0:
-                used = (turned, turned_stress, turned_matrix)
-                turn_in(shape, memory, (own[0], turned), rotation, leaf)
-            place = state + (leaf - first) * size
-            if formula:
-                call_formula(
-                    address, shape, numbers, (1, size), memory, old, new, used[0], place, used[1],
-                    used[2], outside,
-                )  # fmt: skip
-            else:
+        else:
+            for leaf in range(count):
                 _one_by_one(
                     shape, order, address, numbers[0, : 1 + length], fields, size, memory, old, new,
-                    used[0], place, used[1], used[2], outside, lowest,
+                    local_strain + leaf * width, state + leaf * size, local_stress + leaf * width,
+                    local_matrix + leaf * components, outside, lowest,
                 )  # fmt: skip
-            if rotation.shape[0] > 0:
-                rows = (turned_stress, turned_matrix, own[1], own[2])
-                turn_out(shape, memory, rows, rotation, leaf)
+        for leaf in range(first, first + count if turns else first):
+            places = turned_stress + leaf * width, matrix + leaf * components, stress + leaf * width
+            turn_out(shape, memory, places, rotation, leaf)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -119,14 +119,15 @@ def _turn_in(dimension, size, triangles, numbers, strain, local):
         local[row] = sum(terms[1:], terms[0])
 
 
-def _turn_out(dimension, size, triangles, numbers, stress, matrix, turned_stress, turned):
-    """Stress and matrix, if there is one, from the axes of a leaf."""
+def _turn_out(dimension, size, triangles, numbers, stress, turned, turned_stress):
+    """Stress and matrix, if there is one, from the axes of a leaf; the matrix in its place."""
     width, order, place = size - 1, MANDEL_ORDER[dimension], positions(size, triangles)
     scale = [1.0 if component < 3 else SQRT2 for component in order]
     q = [
         [numbers[order[i] * width + order[j]] * (scale[j] / scale[i]) for j in range(width)]
         for i in range(width)
     ]
+    matrix = {each: turned[each] for row in place for each in row if triangles > 0}
     for i in range(width):
         terms = [q[i][j] * stress[j] for j in range(width)]
         turned_stress[i] = total = sum(terms[1:], terms[0])
