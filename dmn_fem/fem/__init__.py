@@ -24,6 +24,7 @@ if ".".join(dolfinx.__version__.split(".")[:2]) not in SUPPORTED_DOLFINX:
         f"the installed one is {dolfinx.__version__}"
     )
 
+from dmn_fem.fem._checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from dmn_fem.fem._failure import StepFailed  # noqa: E402
 from dmn_fem.fem._kinematics import (  # noqa: E402
     axial_strain,
@@ -53,7 +54,9 @@ __all__ = [
     "choose_linear_solver",
     "draw_cells",
     "equivalent_stress",
+    "load_checkpoint",
     "mandel_strain",
     "reaction_force",
     "read_mesh",
+    "save_checkpoint",
 ]

@@ -286,6 +286,18 @@ class MaterialField:
         """
         return input_numbers(self.mesh, self.cells, self._entity_maps)
 
+    def export(self, cells: NDArray[np.integer]) -> tuple[dict[str, Array], Array]:
+        """What was accepted in some of the field's cells, as `load` takes it for all.
+
+        Args:
+            cells: Positions in the attribute `cells`.
+
+        Returns:
+            The state of their points, cell by cell, and the stress, (cells, points, strain_size).
+        """
+        points = cells[:, None] * len(self._points) + np.arange(len(self._points))
+        return self.state.export(points.ravel()), self._accepted_stress[cells]
+
     def load(self, state: Mapping[str, Array], stress: Array, internal_work: float) -> None:
         """Set what was accepted, at the present displacement; undoes everything since.
 

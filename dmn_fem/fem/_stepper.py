@@ -1,10 +1,11 @@
 """Load stepping: adaptive increments that land on requested times, and nothing after a failure."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from dolfinx.fem.petsc import NonlinearProblem
@@ -49,6 +50,7 @@ class Stepper:
     Attributes:
         time: The last accepted time; None before the first step.
         steps: How many steps were accepted.
+        rate: Of the displacement in the last step, with which the next is extrapolated.
 
     Args:
         problem: The stock nonlinear problem; its line search should be ``basic``, ``cp`` or
@@ -86,11 +88,27 @@ class Stepper:
         self.easy_iterations = easy_iterations
         self.extrapolate = extrapolate
         self.failures = None if failures is None else Path(failures)
-        self.comm: MPI.Comm = problem.u.function_space.mesh.comm
+        self.comm: MPI.Intracomm = problem.u.function_space.mesh.comm
         self.time: float | None = None
         self.steps = 0
         self._dt: float | None = None  # of the run under way
-        self._rate: Array | None = None
+        self.rate: Array | None = None
+
+    def export(self) -> dict[str, float | None]:
+        """Where the run is, in numbers; with `rate` and the fields it can go on from there."""
+        return {"time": self.time, "steps": self.steps, "dt": self._dt}
+
+    def restore(self, numbers: Mapping[str, Any], rate: Array) -> None:
+        """Be where another run was; the loads are set for its time.
+
+        Args:
+            numbers: What it exported.
+            rate: Its rate.
+        """
+        self.time, self.steps, self._dt = (numbers[name] for name in ("time", "steps", "dt"))
+        self.rate = rate
+        if self.time is not None:
+            self.load(self.time)
 
     def run(self, times: Sequence[float]) -> Iterator[Step]:
         """Advance from ``times[0]`` through all others, each exactly hit; yields accepted steps.
@@ -160,14 +178,14 @@ class Stepper:
         self.load(end)
         for field in self.fields:
             field.dt = end - time
-        if self.extrapolate and first and self._rate is not None:
-            values += self._reach(before, end - time) * self._rate
+        if self.extrapolate and first and self.rate is not None:
+            values += self._reach(before, end - time) * self.rate
         self.problem.solve()
         iterations = self.problem.solver.getIterationNumber()
         factor = min((field.status.step_factor for field in self.fields), default=self.growth)
         factor = self.comm.allreduce(factor, op=MPI.MIN)
         if self.problem.solver.getConvergedReason() > 0:
-            self._rate = (values - before) / (end - time)
+            self.rate = (values - before) / (end - time)
             return iterations, factor, "", None
         trouble, record = find_failure(self.problem, self.fields)
         values[:] = before
@@ -185,8 +203,8 @@ class Stepper:
             bc.set(wanted)
             dofs, owned = bc.dof_indices()
             constrained[dofs[:owned]] = True
-        assert self._rate is not None
-        rate = self._rate[constrained]
+        assert self.rate is not None
+        rate = self.rate[constrained]
         change = (wanted - before)[constrained]
         along, norm = self.comm.allreduce(np.array([rate @ change, rate @ rate]))
         return max(along / norm, 0.0) if norm > 0.0 else dt

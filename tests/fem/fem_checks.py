@@ -1,6 +1,8 @@
 """Checks that hold on any number of ranks: called by tests, and by mpiexec as a script."""
 
+import json
 import sys
+from pathlib import Path
 
 import numpy as np
 from fem_models import (
@@ -8,13 +10,15 @@ from fem_models import (
     Faulty,
     Sabotaged,
     distorted,
+    elastic_law,
     model,
     network_law,
     plastic_law,
     tension,
+    two_materials,
 )
 
-from dmn_fem.fem import StepFailed, Stepper, reaction_force
+from dmn_fem.fem import StepFailed, Stepper, load_checkpoint, reaction_force, save_checkpoint
 from dmn_fem.laws import Code, replay
 from dmn_fem.notation import to_mandel
 
@@ -158,6 +162,95 @@ def random_sabotage():
     assert MPI.COMM_WORLD.allreduce(fired) > 3
 
 
+TIMES = [0.0, 0.4, 1.0]
+
+
+def resumable(left=None, cells=4):
+    """A run with a step size of its own."""
+    law = network_law(2) if left is None else left
+    problem, fields, load = two_materials(law, plastic_law(2), distorted(2, cells))
+    return Stepper(problem, fields, load, dt=0.15)
+
+
+def numbers(path):
+    """All numbers of a checkpoint: those of the header, and the arrays."""
+    content = Path(path).read_bytes()
+    header, _, rest = content.partition(b"\n")
+    about = json.loads(header)
+    work, stepper = about["internal_work"], about["stepper"]
+    return np.array([*work, stepper["time"], stepper["steps"]]), np.frombuffer(rest)
+
+
+def restart(folder):
+    """From where a run on any number of ranks was, another goes on to the same end."""
+    comm = MPI.COMM_WORLD
+    stepper = resumable()
+    half, whole = (Path(folder) / f"{name}_{comm.size}" for name in ("half", "whole"))
+    for step in stepper.run(TIMES):
+        if stepper.steps == 2:
+            assert not step.requested
+            save_checkpoint(half, stepper, {"word": "two"})
+    save_checkpoint(whole, stepper)
+    comm.barrier()
+    for start in sorted(Path(folder).glob("half_*")):
+        stepper, again = resumable(), Path(folder) / "again"
+        assert load_checkpoint(start, stepper) == {"word": "two"}
+        assert stepper.steps == 2
+        for _ in stepper.run(TIMES):
+            pass
+        save_checkpoint(again, stepper)
+        if comm.rank == 0 and start == half:
+            assert again.read_bytes() == whole.read_bytes()  # every bit
+        elif comm.rank == 0:
+            for one, other in zip(numbers(again), numbers(whole), strict=True):
+                np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
+        comm.barrier()
+
+
+def refuse(folder):
+    """A wrong file is refused with the same line on all ranks, and nothing is changed."""
+    comm = MPI.COMM_WORLD
+    content = (Path(folder) / "half_1").read_bytes()
+    wrong = Path(folder) / "wrong"
+    cases = [
+        (resumable(), b"anything", "is no checkpoint of dmn-fem"),
+        (resumable(), content[:-8], f"has {len(content) - 8} bytes, it should have {len(content)}"),
+        (resumable(), content[:200] + b"\n", "has a damaged header"),
+        (resumable(cells=3), content, "mesh: cells is 32, here it is 18"),
+        (resumable(elastic_law(2)), content, "field 0: state is"),
+        (resumable(network_law(2, modulus=501.0)), content, "the law of field 0 answered"),
+    ]
+    moved = resumable()
+    moved.problem.u.function_space.mesh.geometry.x[:, 0] *= 1.001
+    cases.append((moved, content, "is of another mesh: its cell"))
+    for stepper, given, message in cases:
+        if comm.rank == 0:
+            wrong.write_bytes(given)
+        comm.barrier()
+        try:
+            load_checkpoint(wrong, stepper)
+        except ValueError as error:
+            lines = comm.allgather(str(error))
+        else:
+            raise AssertionError(f"{message}: was not refused")
+        assert message in lines[0], lines[0]
+        assert len(set(lines)) == 1
+        assert "\n" not in lines[0]
+        assert stepper.time is None
+        assert not stepper.problem.u.x.array.any()
+        comm.barrier()
+
+
+def resume(path):
+    """A run that saves every step, from where it was killed if it was."""
+    stepper = resumable(cells=3)
+    if Path(path).exists():
+        load_checkpoint(path, stepper)
+    for step in stepper.run(np.linspace(0.0, 1.0, 21)):
+        save_checkpoint(path, stepper)
+        print(step.time, flush=True)
+
+
 def reaction():
     """Force of an inhomogeneous plastic run, written with all digits."""
     problem, material, load, dofs = tension(network_law(2), distorted(2))
@@ -173,6 +266,9 @@ if __name__ == "__main__":
     CHECKS = {
         "patch": lambda: [patch(2), patch(3)],
         "cutback": cutback,
+        "refuse": lambda: refuse(sys.argv[2]),
+        "restart": lambda: restart(sys.argv[2]),
+        "resume": lambda: resume(sys.argv[2]),
         "sabotage": random_sabotage,
         "surrender": surrender,
         "reaction": reaction,

@@ -13,6 +13,7 @@ from dmn_fem.online import NetworkLaw, material_law
 from dolfinx import fem, mesh
 from dolfinx.fem.petsc import NonlinearProblem
 from mpi4py import MPI
+from petsc4py import PETSc
 
 ELASTIC = LinearElastic(young_modulus=100.0, poisson_ratio=0.3)
 PLASTIC = J2Plasticity(
@@ -158,6 +159,42 @@ def tension(law, domain, degree=2, **options):
     return problem, material, load, 2 * top + 1
 
 
+def two_materials(left, right, domain):
+    """A square of two materials side by side, held at the bottom and pulled at the top."""
+    cells = domain.topology.index_map(2)
+    everything = np.arange(cells.size_local + cells.num_ghosts, dtype=np.int32)
+    middle = mesh.compute_midpoints(domain, 2, everything)[:, 0] > 0.5
+    tags = mesh.meshtags(domain, 2, everything, middle.astype(np.int32))
+    V = fem.functionspace(domain, ("Lagrange", 2, (2,)))
+    u, v = fem.Function(V), ufl.TestFunction(V)
+    fields = [
+        MaterialField(law, strain=mandel_strain(u), degree=2, subdomain=(tags, tag))
+        for tag, law in enumerate((left, right))
+    ]
+    F = sum(ufl.dot(field.stress, mandel_strain(v)) * field.dx for field in fields)
+    bottom = fem.locate_dofs_geometrical(V, lambda x: np.isclose(x[1], 0))
+    top = fem.locate_dofs_geometrical(V, lambda x: np.isclose(x[1], 1))
+    held, pulled = fem.Function(V), fem.Function(V)
+    # From three ranks on, PETSc otherwise adds what other ranks send in the order of arrival.
+    PETSc.Options().setValue("matstash_reproduce", "true")
+    problem = NonlinearProblem(
+        F,
+        u,
+        J=fields[0].jacobian(F, u, fields[1]),
+        bcs=[fem.dirichletbc(held, bottom), fem.dirichletbc(pulled, top)],
+        petsc_options_prefix="two_",
+        # Small, and many ranks may share a core: every rank solves all of it.
+        petsc_options=PETSC | {"pc_type": "redundant"},
+    )
+    for field in fields:
+        field.attach(problem)
+
+    def load(time):
+        pulled.x.array.reshape(-1, 2)[:] = (0.002 * time, 0.004 * time)
+
+    return problem, fields, load
+
+
 GRADIENT = np.array([[0.004, 0.001, 0.0005], [0.002, -0.001, -0.0003], [0.0, 0.0007, 0.002]])
 
 
@@ -169,9 +206,9 @@ def plastic_law(dimension):
     return material_law(PLASTIC, dimension)
 
 
-def network_law(dimension):
+def network_law(dimension, modulus=500.0):
     """A small network of the plastic matrix and stiff elastic inclusions."""
-    stiff = LinearElastic(young_modulus=500.0, poisson_ratio=0.19)
+    stiff = LinearElastic(young_modulus=modulus, poisson_ratio=0.19)
     rng = np.random.default_rng(3)
     network = Network.random(dimension, ("matrix", "inclusion"), [0.7, 0.3], 8, rng)
     return NetworkLaw(network, {"matrix": PLASTIC, "inclusion": stiff}, tolerance=1e-12)

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 import ufl
 from fem_checks import patch
-from fem_models import PETSC, distorted, elastic_law, model, network_law, plastic_law, tension
+from fem_models import (
+    PETSC,
+    distorted,
+    elastic_law,
+    model,
+    network_law,
+    plastic_law,
+    tension,
+    two_materials,
+)
 
 from dmn_fem.fem import MaterialField, Stepper, mandel_strain
 from dmn_fem.notation import isotropic_stiffness
@@ -70,34 +79,12 @@ def test_other_line_searches_find_the_same_plastic_solution():
 
 
 def test_two_fields_with_one_law_equal_one_field():
-    whole, _, load, _ = tension(plastic_law(2), (domain := distorted(2)))
-    V, law = whole.u.function_space, plastic_law(2)
-    u, v = fem.Function(V), ufl.TestFunction(V)
-    cells = np.arange(domain.topology.index_map(2).size_local, dtype=np.int32)
-    tags = mesh.meshtags(domain, 2, cells, np.where(cells < 9, 1, 2).astype(np.int32))
-    left, right = (MaterialField(law, mandel_strain(u), subdomain=(tags, tag)) for tag in (1, 2))
-    F = sum(ufl.dot(field.stress, mandel_strain(v)) * field.dx for field in (left, right))
-    bottom = fem.locate_dofs_geometrical(V, lambda x: np.isclose(x[1], 0))
-    top = fem.locate_dofs_geometrical(V, lambda x: np.isclose(x[1], 1))
-    pulled = fem.Function(V)
-    split = NonlinearProblem(
-        F,
-        u,
-        J=left.jacobian(F, u, right),
-        bcs=[fem.dirichletbc(fem.Function(V), bottom), fem.dirichletbc(pulled, top)],
-        petsc_options_prefix="split_",
-        petsc_options=PETSC,
-    )
-    left.attach(split)
-    right.attach(split)
-
-    def pull(time):
-        pulled.x.array.reshape(-1, 2)[:] = (0.002 * time, 0.004 * time)
-
-    list(Stepper(split, [left, right], pull).run([0.0, 0.5, 1.0]))
+    domain, law = distorted(2), plastic_law(2)
+    split, (left, right), load = two_materials(law, law, domain)
+    list(Stepper(split, [left, right], load).run([0.0, 0.5, 1.0]))
     problem, material, load, _ = tension(law, domain)
     list(Stepper(problem, [material], load).run([0.0, 0.5, 1.0]))
-    np.testing.assert_allclose(u.x.array, problem.u.x.array, atol=1e-13)
+    np.testing.assert_allclose(split.u.x.array, problem.u.x.array, atol=1e-13)
     both = left.cell_average("stress").x.array + right.cell_average("stress").x.array
     np.testing.assert_allclose(both, material.cell_average("stress").x.array, atol=1e-11)
 

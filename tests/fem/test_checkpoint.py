@@ -1,0 +1,75 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import fem_checks
+import pytest
+from fem_checks import resumable
+
+from dmn_fem.fem import load_checkpoint, save_checkpoint
+
+
+def test_any_number_of_ranks_goes_on_where_any_other_was(tmp_path, mpiexec):
+    fem_checks.restart(tmp_path)
+    mpiexec("fem_checks.py", "restart", tmp_path)
+    mpiexec("fem_checks.py", "restart", tmp_path, ranks=3)
+    fem_checks.restart(tmp_path)  # now also from two and three ranks
+
+
+def test_a_wrong_file_is_refused_on_all_ranks(tmp_path, mpiexec):
+    stepper = resumable()
+    list(stepper.run([0.0, 0.4]))
+    save_checkpoint(tmp_path / "half_1", stepper)
+    fem_checks.refuse(tmp_path)
+    mpiexec("fem_checks.py", "refuse", tmp_path)
+
+
+def test_a_run_that_is_killed_loses_one_step_at_most(tmp_path):
+    script = Path(fem_checks.__file__)
+
+    def start(path):
+        command = [sys.executable, script, "resume", path]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    path, done = tmp_path / "killed", []
+    for kills in (4, 7, 100):  # killed after so many steps, in the middle of what comes next
+        process = start(path)
+        before = done[-1] if done else 0.0
+        for count, line in enumerate(process.stdout, start=1):
+            done.append(float(line))
+            if count == kills:
+                process.send_signal(signal.SIGKILL)
+                break
+        rest = [float(line) for line in process.stdout]  # it may have come further
+        done += rest
+        process.wait()
+        process.stdout.close()
+        # A step is lost if the kill came between writing and telling of it, or in the writing.
+        assert before == 0.0 or done[done.index(before) + 1] <= before + 2 / 20 + 1e-12
+    assert process.returncode == 0
+    assert done[-1] == 1.0
+    fem_checks.resume(tmp_path / "whole")
+    assert path.read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_the_file_before_is_kept(tmp_path):
+    stepper, path = resumable(cells=2), tmp_path / "run"
+    with pytest.raises(ValueError, match="run: nothing to write, no step was accepted yet"):
+        save_checkpoint(path, stepper)
+    for _ in stepper.run([0.0, 0.1, 0.2]):
+        save_checkpoint(path, stepper)
+    assert {each.name for each in tmp_path.iterdir()} == {"run", "run.previous"}
+    other = resumable(cells=2)
+    load_checkpoint(tmp_path / "run.previous", other)
+    assert other.time == 0.1
+    assert stepper.time == 0.2
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path):
+    stepper = resumable(cells=2)
+    list(stepper.run([0.0, 0.1]))
+    with pytest.raises(OSError, match="missing"):
+        save_checkpoint(tmp_path / "missing" / "run", stepper)
+    with pytest.raises(FileNotFoundError, match="missing"):
+        load_checkpoint(tmp_path / "missing" / "run", stepper)
