@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dolfinx import fem
 from dolfinx.mesh import Mesh
 from mpi4py import MPI
 from numpy.typing import NDArray
 
 from dmn_fem.fem._cell_file import CellFile
 from dmn_fem.fem._material import MaterialField
+from dmn_fem.fem._placement import input_numbers
 from dmn_fem.fem._stepper import Stepper
 from dmn_fem.laws import Law
 from dmn_fem.notation import Array
@@ -53,13 +55,13 @@ def save_checkpoint(
     if stepper.time is None:
         raise ValueError(f"{path}: nothing to write, no step was accepted yet")
     sites = _all_sites(stepper)
-    topology = stepper.problem.u.function_space.mesh.topology
-    cells = topology.index_map(topology.dim).size_global
     places, size = {}, 0
     for each in sites:
+        # Fields of some cells leave holes, which take no room on the disk.
+        count = stepper.comm.allreduce(int(each.rows.max(initial=-1)) + 1, op=MPI.MAX)
         for name, width in each.widths.items():
             places[f"{each.name}.{name}"] = size
-            size += 8 * width * cells
+            size += 8 * width * count
     about = {
         "format": FORMAT,
         "format_version": 1,
@@ -129,15 +131,16 @@ def load_checkpoint(path: str | Path, stepper: Stepper) -> dict[str, Any]:
     if lost >= 0:
         raise ValueError(f"{path}: is of another mesh: its cell {lost} lies elsewhere")
 
-    u = stepper.problem.u
-    block = u.function_space.dofmap.bs
-    dofs = u.function_space.dofmap.list
-    u.x.array.reshape(-1, block)[dofs] = arrays["u.values"]
-    rate = np.zeros_like(u.x.array)
-    rate.reshape(-1, block)[dofs] = arrays["u.rate"]
-    u.x.scatter_forward()
+    rates = []
+    for number, u in enumerate(stepper.unknowns):
+        space, rate = u.function_space, np.zeros_like(u.x.array)
+        for name, vector in (("values", u.x.array), ("rate", rate)):
+            by_dof = vector.reshape(-1, space.dofmap.bs)
+            by_dof[space.dofmap.list] = arrays[f"unknown {number}.{name}"]
+        u.x.scatter_forward()
+        rates.append(rate)
     for number, field in enumerate(stepper.fields):
-        stress, values = arrays[f"{number}.stress"], arrays[f"{number}.state"]
+        stress, values = arrays[f"field {number}.stress"], arrays[f"field {number}.state"]
         values = values.reshape(-1, values.shape[2])
         empty, _ = field.export(np.zeros(0, dtype=np.int32))
         ends = np.cumsum([int(np.prod(each.shape[1:])) for each in empty.values()])
@@ -146,7 +149,7 @@ def load_checkpoint(path: str | Path, stepper: Stepper) -> dict[str, Any]:
             for name, part in zip(empty, np.split(values, ends[:-1], axis=1), strict=True)
         }
         field.load(state, stress, about["internal_work"][number])
-    stepper.restore(about["stepper"], rate)
+    stepper.restore(about["stepper"], rates)
     return dict(about["note"])
 
 
@@ -166,13 +169,18 @@ class _Sites:
         name: str,
         mesh: Mesh,
         cells: NDArray[np.int32],
+        numbers: NDArray[np.int64] | None,
         values: Callable[[str, NDArray[np.integer]], Array],
         names: tuple[str, ...],
     ) -> None:
-        original = mesh.topology.original_cell_index[cells]
+        if numbers is None:
+            raise ValueError(
+                f"{name} is on a submesh, whose cells have no numbers of their own: give the field "
+                "the entity_maps to the parent"
+            )
         self.name, self.values = name, values
-        self.order = np.argsort(original)
-        self.rows = original[self.order]
+        self.order = np.argsort(numbers)
+        self.rows = numbers[self.order]
         nothing = np.zeros(0, dtype=np.int32)
         self.widths = {each: int(np.prod(values(each, nothing).shape[1:])) for each in names}
         self._sizes = mesh.h(mesh.topology.dim, cells[self.order])
@@ -212,28 +220,33 @@ class _Sites:
 
 
 def _all_sites(stepper: Stepper, ghosts: bool = False) -> list[_Sites]:
-    """Sites of the displacement, of the owned cells or all of this rank, and of every field."""
-    u = stepper.problem.u
-    space, mesh = u.function_space, u.function_space.mesh
-    index_map = mesh.topology.index_map(mesh.topology.dim)
-    cells = np.arange(index_map.size_local + ghosts * index_map.num_ghosts, dtype=np.int32)
-    at_dofs = {
-        "positions": space.tabulate_dof_coordinates(),
-        "values": u.x.array.reshape(-1, space.dofmap.bs),
-        "rate": np.reshape(
-            u.x.array if stepper.rate is None else stepper.rate, (-1, space.dofmap.bs)
-        ),
-    }
-    dofs = space.dofmap.list
-
-    def displacement(name: str, cells: NDArray[np.integer]) -> Array:
-        return np.asarray(at_dofs[name][dofs[cells]])
-
-    sites = [_Sites("u", mesh, cells, displacement, tuple(at_dofs))]
+    """Sites of every unknown, in the owned cells or all of this rank, and of every field."""
+    sites = []
+    for number, u in enumerate(stepper.unknowns):
+        mesh = u.function_space.mesh
+        index_map = mesh.topology.index_map(mesh.topology.dim)
+        cells = np.arange(index_map.size_local + ghosts * index_map.num_ghosts, dtype=np.int32)
+        rate = np.zeros_like(u.x.array) if stepper.rate is None else stepper.rate[number]
+        names, values = ("positions", "values", "rate"), partial(_at_dofs, u, rate)
+        numbers = input_numbers(mesh, cells, ())
+        sites.append(_Sites(f"unknown {number}", mesh, cells, numbers, values, names))
     for number, field in enumerate(stepper.fields):
-        names = ("positions", "stress", "state")
-        sites.append(_Sites(str(number), mesh, field.cells, partial(_at_points, field), names))
+        names, values = ("positions", "stress", "state"), partial(_at_points, field)
+        place = field.mesh, field.cells, field.input_cells
+        sites.append(_Sites(f"field {number}", *place, values, names))
     return sites
+
+
+def _at_dofs(u: fem.Function, rate: Array, name: str, cells: NDArray[np.integer]) -> Array:
+    """Values at the degrees of freedom of some cells, (cells, dofs, numbers)."""
+    space = u.function_space
+    dofs = space.dofmap.list[cells]
+    if name == "positions":
+        if space.dofmap.index_map.size_global == 1:  # a number for the whole mesh, nowhere
+            return np.zeros((*dofs.shape, 3))
+        return np.asarray(space.tabulate_dof_coordinates()[dofs])
+    values = {"values": u.x.array, "rate": rate}[name]
+    return np.asarray(values.reshape(-1, space.dofmap.bs)[dofs])
 
 
 def _at_points(field: MaterialField, name: str, cells: NDArray[np.integer]) -> Array:
@@ -251,18 +264,15 @@ def _at_points(field: MaterialField, name: str, cells: NDArray[np.integer]) -> A
 
 def _model(stepper: Stepper) -> dict[str, Any]:
     """What a file must agree with, in numbers and words. Collective; the same on all ranks."""
-    space = stepper.problem.u.function_space
-    topology, comm = space.mesh.topology, stepper.comm
-    model: dict[str, Any] = {
-        "mesh": {
+    comm, model = stepper.comm, {}
+    for number, u in enumerate(stepper.unknowns):
+        topology, dofmap = u.function_space.mesh.topology, u.function_space.dofmap
+        model[f"unknown {number}"] = {
             "cell": topology.cell_type.name,
             "cells": topology.index_map(topology.dim).size_global,
-        },
-        "displacement": {
-            "components": space.dofmap.bs,
-            "degrees of freedom of a cell": space.dofmap.list.shape[1],
-        },
-    }
+            "components": dofmap.bs,
+            "degrees of freedom of a cell": dofmap.list.shape[1],
+        }
     for number, field in enumerate(stepper.fields):
         state, stress = field.export(np.zeros(0, dtype=np.int32))
         model[f"field {number}"] = {
@@ -290,7 +300,7 @@ def _compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> N
     """Refuse a file of another model, by the first thing that differs."""
     if set(there) != set(here):
         raise ValueError(
-            f"{path}: is of another model: it has {len(there) - 2} fields, here are {len(here) - 2}"
+            f"{path}: is of another model: it has {', '.join(there)}, here are {', '.join(here)}"
         )
     for part, numbers in here.items():
         for name, value in numbers.items():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dolfinx.fem.petsc import NonlinearProblem
+from mpi4py import MPI
 from petsc4py import PETSc
 
 from dmn_fem.fem._material import MaterialField
@@ -25,19 +25,18 @@ class StepFailed(RuntimeError):
 
 
 def find_failure(
-    problem: NonlinearProblem, fields: Sequence[MaterialField]
+    solver: PETSc.SNES, fields: Sequence[MaterialField], comm: MPI.Intracomm
 ) -> tuple[str, PointRecord | None]:
     """What went wrong in the last solve, before anything is reverted. Collective.
 
     Returns:
         In words, and the worst point if any failed; the same on all ranks.
     """
-    comm = problem.u.function_space.mesh.comm
     failed = [field for field in fields if field.status.failed]
     count = sum(field.status.failed for field in failed)
     everyone = comm.allgather(count)
     if not any(everyone):
-        return _solver_failure(problem.solver), None
+        return _solver_failure(solver), None
     rank = next(number for number, there in enumerate(everyone) if there)
     record = None
     if comm.rank == rank:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dolfinx import fem
 from dolfinx.fem.petsc import NonlinearProblem
 from mpi4py import MPI
 
@@ -50,7 +51,8 @@ class Stepper:
     Attributes:
         time: The last accepted time; None before the first step.
         steps: How many steps were accepted.
-        rate: Of the displacement in the last step, with which the next is extrapolated.
+        unknowns: Of the problem, one or several.
+        rate: Of every unknown in the last step, with which the next is extrapolated.
 
     Args:
         problem: The stock nonlinear problem; its line search should be ``basic``, ``cp`` or
@@ -88,17 +90,19 @@ class Stepper:
         self.easy_iterations = easy_iterations
         self.extrapolate = extrapolate
         self.failures = None if failures is None else Path(failures)
-        self.comm: MPI.Intracomm = problem.u.function_space.mesh.comm
+        several = isinstance(problem.u, Sequence)
+        self.unknowns: tuple[fem.Function, ...] = tuple(problem.u if several else [problem.u])
+        self.comm: MPI.Intracomm = self.unknowns[0].function_space.mesh.comm
         self.time: float | None = None
         self.steps = 0
         self._dt: float | None = None  # of the run under way
-        self.rate: Array | None = None
+        self.rate: list[Array] | None = None
 
     def export(self) -> dict[str, float | None]:
         """Where the run is, in numbers; with `rate` and the fields it can go on from there."""
         return {"time": self.time, "steps": self.steps, "dt": self._dt}
 
-    def restore(self, numbers: Mapping[str, Any], rate: Array) -> None:
+    def restore(self, numbers: Mapping[str, Any], rate: list[Array]) -> None:
         """Be where another run was; the loads are set for its time.
 
         Args:
@@ -173,41 +177,50 @@ class Stepper:
             SNES iterations, the laws' factor for the next step, what went wrong (empty if nothing
             did), and the point that failed; the same on all ranks.
         """
-        values = self.problem.u.x.array
-        before = values.copy()
+        values = [each.x.array for each in self.unknowns]
+        before = [each.copy() for each in values]
         self.load(end)
         for field in self.fields:
             field.dt = end - time
         if self.extrapolate and first and self.rate is not None:
-            values += self._reach(before, end - time) * self.rate
+            reach = self._reach(end - time)
+            for each, rate in zip(values, self.rate, strict=True):
+                each += reach * rate
         self.problem.solve()
         iterations = self.problem.solver.getIterationNumber()
         factor = min((field.status.step_factor for field in self.fields), default=self.growth)
         factor = self.comm.allreduce(factor, op=MPI.MIN)
         if self.problem.solver.getConvergedReason() > 0:
-            self.rate = (values - before) / (end - time)
+            changes = zip(values, before, strict=True)
+            self.rate = [(now - then) / (end - time) for now, then in changes]
             return iterations, factor, "", None
-        trouble, record = find_failure(self.problem, self.fields)
-        values[:] = before
+        trouble, record = find_failure(self.problem.solver, self.fields, self.comm)
+        for each, then in zip(values, before, strict=True):
+            each[:] = then
         for field in self.fields:
             field.revert()
         self.load(time)
         return iterations, factor, trouble, record
 
-    def _reach(self, before: Array, dt: float) -> float:
+    def _reach(self, dt: float) -> float:
         """How far to extrapolate in time: as far as the boundary values go, never backwards."""
         _, (_, _, options) = self.problem.solver.getFunction()
-        wanted = before.copy()
-        constrained = np.zeros(before.size, dtype=bool)
-        for bc in options["bcs"]:
-            bc.set(wanted)
-            dofs, owned = bc.dof_indices()
-            constrained[dofs[:owned]] = True
+        F = self.problem.F
+        spaces = [form.function_spaces[0] for form in (F if isinstance(F, Sequence) else [F])]
         assert self.rate is not None
-        rate = self.rate[constrained]
-        change = (wanted - before)[constrained]
-        along, norm = self.comm.allreduce(np.array([rate @ change, rate @ rate]))
-        return max(along / norm, 0.0) if norm > 0.0 else dt
+        sums = np.zeros(2)
+        for bcs, u, rate in zip(
+            fem.bcs_by_block(spaces, options["bcs"]), self.unknowns, self.rate, strict=True
+        ):
+            wanted = u.x.array.copy()
+            for bc in bcs:
+                bc.set(wanted)
+            owned = [bc.dof_indices()[0][: bc.dof_indices()[1]] for bc in bcs]
+            dofs = np.unique(np.concatenate([*owned, np.zeros(0, dtype=np.int32)]))
+            change = (wanted - u.x.array)[dofs]
+            sums += rate[dofs] @ change, rate[dofs] @ rate[dofs]
+        along, norm = self.comm.allreduce(sums)
+        return float(max(along / norm, 0.0)) if norm > 0.0 else dt
 
     def _save(self, record: PointRecord, cutbacks: int) -> None:
         """Save a point that failed, on one rank; a disk that fails stops all."""
