@@ -36,11 +36,14 @@ from dmn_fem.fem._mapping import cell_values, cell_values_from  # noqa: E402
 from dmn_fem.fem._material import MaterialField  # noqa: E402
 from dmn_fem.fem._mesh import TaggedMesh, read_mesh  # noqa: E402
 from dmn_fem.fem._output import ResultFile, draw_cells, equivalent_stress, reaction_force  # noqa: E402
+from dmn_fem.fem._path_control import PathControl, PathStep  # noqa: E402
 from dmn_fem.fem._programme import Programme  # noqa: E402
 from dmn_fem.fem._stepper import Step, Stepper  # noqa: E402
 
 __all__ = [
     "MaterialField",
+    "PathControl",
+    "PathStep",
     "Programme",
     "ResultFile",
     "Step",

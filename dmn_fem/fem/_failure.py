@@ -24,34 +24,31 @@ class StepFailed(RuntimeError):
         self.record = record
 
 
-def find_failure(
-    solver: PETSc.SNES, fields: Sequence[MaterialField], comm: MPI.Intracomm
-) -> tuple[str, PointRecord | None]:
-    """What went wrong in the last solve, before anything is reverted. Collective.
+def find_failed_point(fields: Sequence[MaterialField], comm: MPI.Intracomm) -> PointRecord | None:
+    """The worst point of the last solve, before anything is reverted. Collective.
 
     Returns:
-        In words, and the worst point if any failed; the same on all ranks.
+        What happened there, also in words; the same on all ranks. None if no point failed.
     """
     failed = [field for field in fields if field.status.failed]
-    count = sum(field.status.failed for field in failed)
-    everyone = comm.allgather(count)
+    everyone = comm.allgather(sum(field.status.failed for field in failed))
     if not any(everyone):
-        return _solver_failure(solver), None
+        return None
     rank = next(number for number, there in enumerate(everyone) if there)
     record = None
     if comm.rank == rank:
         record = failed[0].point_record(int(failed[0].status.worst or 0))
         strain = ", ".join(f"{value:.6g}" for value in record.strain)
-        trouble = (
+        message = (
             f"the law failed at {sum(everyone)} points, "
             f"worst on rank {rank}, {record.where}, strain [{strain}]"
         )
-        record = replace(record, message=trouble)
-    record = comm.bcast(record, root=rank)
-    return record.message, record
+        record = replace(record, message=message)
+    return comm.bcast(record, root=rank)
 
 
-def _solver_failure(solver: PETSc.SNES) -> str:
+def solver_failure(solver: PETSc.SNES) -> str:
+    """Why the solver gave up, in words."""
     reason = solver.getConvergedReason()
     names = {value: name for name, value in vars(PETSc.SNES.ConvergedReason).items()}
     return (

@@ -12,7 +12,7 @@ from dolfinx import fem
 from dolfinx.fem.petsc import NonlinearProblem
 from mpi4py import MPI
 
-from dmn_fem.fem._failure import StepFailed, find_failure
+from dmn_fem.fem._failure import StepFailed, find_failed_point, solver_failure
 from dmn_fem.fem._material import MaterialField
 from dmn_fem.laws import Code, PointRecord
 from dmn_fem.notation import Array
@@ -194,7 +194,8 @@ class Stepper:
             changes = zip(values, before, strict=True)
             self.rate = [(now - then) / (end - time) for now, then in changes]
             return iterations, factor, "", None
-        trouble, record = find_failure(self.problem.solver, self.fields, self.comm)
+        record = find_failed_point(self.fields, self.comm)
+        trouble = solver_failure(self.problem.solver) if record is None else record.message
         for each, then in zip(values, before, strict=True):
             each[:] = then
         for field in self.fields:
