@@ -89,6 +89,7 @@ class PathControl:
         gradient.scatter_reverse(la.InsertMode.add)
         owned = space.dofmap.index_map.size_local * space.dofmap.index_map_bs
         self._gradient: Array = gradient.array[:owned]
+        self._size = float(np.sqrt(self._measure(self._gradient)))
         self._residual, self._probe, self._forward, self._back = (
             problem.b.duplicate() for _ in range(4)
         )
@@ -143,7 +144,7 @@ class PathControl:
             if iteration > 0 and error <= tolerance:
                 return iteration, ""
             forward, back = self._measure(self._forward.array), self._measure(self._back.array)
-            if back == 0.0:
+            if abs(back) <= 1e-12 * self._size * self._back.norm():
                 return iteration, "the load does not change the measure"
             # remaining = c(-forward - change back)
             change = -(remaining + forward) / back
