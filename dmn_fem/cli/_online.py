@@ -7,9 +7,11 @@ import typer
 
 from dmn_fem.cli._console import WorkFailed, console, progress_bar
 from dmn_fem.cli._database import At, Extrapolate, PhasesFile, ask, error_line, read_laws
+from dmn_fem.cli._replay import replay_point
 
 if TYPE_CHECKING:
     from dmn_fem.homogenization import LocalFields
+    from dmn_fem.laws import Law
     from dmn_fem.online import Response
 
 
@@ -19,9 +21,11 @@ def point(
     ],
     phases: PhasesFile,
     path: Annotated[
-        Path, typer.Option("--path", metavar="CSV", help="time, strain_11 … or stress_11 …")
-    ],
-    output: Annotated[Path, typer.Option("--output", metavar="CSV")],
+        Path | None, typer.Option("--path", metavar="CSV", help="time, strain_11 … or stress_11 …")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="CSV", help="Goes with --path.")
+    ] = None,
     at: At = None,
     extrapolate: Extrapolate = False,
     picture: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw it.")] = None,
@@ -32,6 +36,10 @@ def point(
     histogram: Annotated[
         Path | None,
         typer.Option(metavar="PNG", help="Image: how they are distributed in each phase."),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option("--replay", metavar="NPZ", help="Instead: a point whose step failed."),
     ] = None,
 ) -> None:
     """Drive one point along a path of prescribed strains and stresses.
@@ -45,7 +53,17 @@ def point(
 
     Example: `dmn-fem point cell.npz --phases phases.toml --path path.csv --output result.csv
     --local fields.vti --histogram stresses.png`
+
+    Example: `dmn-fem point discs_2d --phases phases.toml --at volume_fraction=0.3
+    --replay failures/step_00012_attempt_1.npz`
     """
+    if record is not None:
+        if path or output or picture or local or histogram:
+            raise ValueError("--replay takes the path from its file and prints; give it alone")
+        replay_point(_law_of(file, phases, at, extrapolate), record)
+        return
+    if path is None or output is None:
+        raise ValueError("give --path and --output, or --replay")
     from dmn_fem.online import LoadPath, NetworkLaw, drive
     from dmn_fem.plotting import check_picture, plot_histograms, plot_response
 
@@ -83,6 +101,20 @@ def point(
             f"{path}: row {len(response.status)} did not converge; {output} holds the rows before"
         )
     console.print(f"wrote {output}: {len(response.status)} rows")
+
+
+def _law_of(file: str, phases: Path, at: list[str] | None, extrapolate: bool) -> "Law":
+    """The law of a database's network, or of a phase image."""
+    from dmn_fem.online import NetworkLaw
+
+    if Path(file).suffix != ".npz":
+        network, _ = ask(file, at, extrapolate)
+        return NetworkLaw(network, read_laws(phases, "database", network.phases))
+    from dmn_fem.homogenization import UnitCellLaw
+    from dmn_fem.microstructure import PhaseImage
+
+    image = PhaseImage.load(file)
+    return UnitCellLaw(image, read_laws(phases, "image", image.names))
 
 
 def _drive_cell(file: Path, phases: Path, path: Path) -> "tuple[Response, LocalFields | None]":
