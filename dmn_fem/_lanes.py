@@ -12,6 +12,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -197,9 +198,7 @@ def exp(value: Any) -> Any:
     number = where(value > _EXP_END, _EXP_END, value) * (1 / math.log(2))
     number = _call("llvm.nearbyint", builder, number.value)
     rest = value - number * _LN2_HIGH - number * _LN2_LOW
-    series: Any = 1 / math.factorial(13)
-    for power in reversed(range(13)):
-        series = series * rest + 1 / math.factorial(power)
+    series = _polynomial([1 / math.factorial(power) for power in range(14)], rest)
     integers = ir.VectorType(ir.IntType(64), lanes)
     shifted = builder.shl(
         builder.add(
@@ -216,6 +215,15 @@ def exp(value: Any) -> Any:
 _EXP_END = 708.0
 _LN2_HIGH = float.fromhex("0x1.62e42fefa0000p-1")  # so few digits that its products are exact
 _LN2_LOW = math.log(2) - _LN2_HIGH + float.fromhex("0x1.abc9e3b39803fp-56")
+
+
+def _polynomial(coefficients: Sequence[Any], number: Any) -> Any:
+    """Σ cₖ xᵏ, by pairs (Estrin): half as many operations wait for one another as in Horner's."""
+    while len(coefficients) > 1:
+        pairs = zip_longest(coefficients[::2], coefficients[1::2], fillvalue=0.0)
+        coefficients = [even + odd * number for even, odd in pairs]
+        number = number * number
+    return coefficients[0]
 
 
 def log(value: Any) -> Any:
@@ -241,9 +249,7 @@ def log(value: Any) -> Any:
     near_one = where(large, 0.5 * one_to_two, one_to_two)
     ratio = (near_one - 1.0) / (near_one + 1.0)
     square = ratio * ratio
-    series: Any = 1.0 / 23.0
-    for odd in range(21, 0, -2):
-        series = series * square + 1.0 / odd
+    series = _polynomial([1.0 / odd for odd in range(1, 25, 2)], square)
     result = number * _LN2_HIGH + (2.0 * ratio * series + number * _LN2_LOW)
     result = where(value >= sys.float_info.min, result, -math.inf)
     result = where(value < math.inf, result, value)

@@ -23,8 +23,9 @@ def _creep(
 ) -> Answer:
     """Radial return with Δp = share · y ** exponent at an overstress of y · drag.
 
-    In y the balance falls and is concave, so that Newton's method from above stays there; both
-    terms alone bound y, and from the lower of the bounds a few steps suffice.
+    In y the balance falls and is concave, so that Newton's method from above stays there. Both
+    terms alone bound y; of the creep's bound the next step of Newton's method is known, n b / (n +
+    b / a) with the bound a of the overstress.
     """
     before, stiff = old.equivalent_plastic_strain, 3.0 * law.shear * share
     elastic, trial = trial_state(law, strain, old)
@@ -37,8 +38,9 @@ def _creep(
         return drag * level + stiff * grown + strength(before + share * grown) - equivalent
 
     free = where(flows, value_of(over), 0.0)
-    bound = power(free / where(flows, stiff, 1.0), 1.0 / exponent)
-    level = root(excess, minimum(free / drag, bound), 0.0, flows)
+    bound, other = power(free / where(flows, stiff, 1.0), 1.0 / exponent), free / drag
+    better = exponent * bound * other / where(flows, exponent * other + bound, 1.0)
+    level = root(excess, minimum(other, better), 0.0, flows)
     increment = where(flows, share * power(level, exponent), 0.0)
     return radial_return(law, old, elastic, trial, increment, equivalent)
 

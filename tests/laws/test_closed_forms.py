@@ -44,6 +44,8 @@ def tension(law: PhaseLaw, strain: float, old: np.ndarray | None, dt: float) -> 
     lateral = -NU * strain
     for _ in range(50):
         _, stress, tangent, new = respond(law, [strain, lateral, lateral, 0, 0, 0], old, dt)
+        if abs(stress[1]) < 1e-15:
+            break
         lateral -= stress[1] / (tangent[1, 1] + tangent[1, 2])
     assert abs(stress[1]) < 1e-12
     return stress[0], new
