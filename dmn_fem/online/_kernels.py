@@ -212,7 +212,7 @@ def _respond(
     """
     width, components = len(shape[1]) - 1, _components(shape)
     lowest, turned = scalars + 3, scalars + 5
-    turned_stress = turned + laws[:, 3].sum() * width
+    turned_stress = turned + laws[:, 4].sum() * width
     turns = rotation.shape[0] > 0
     memory[lowest] = 1.0
     for phase in range(laws.shape[0]):
