@@ -82,6 +82,7 @@ DATABASES = (
 )  # fmt: skip
 STEPS, DT = 10, 0.5
 STRICT, LAX = 1e-9, (1e-2, 1.0)
+THIS = "3D, 128 leaves"
 DENSE_LEAVES = 128
 """More would take the dense system seconds."""
 
@@ -395,6 +396,11 @@ def main(
     if Part.LEAVES in chosen:
         hundred = hundred_increments(points)
         console.print(f"100 plastic increments, 2D, 128 leaves: {hundred:.2f} ms a point")
+        elastic, plastic = (row for row in rows if row.name == THIS and (row.yielded or 0) < 90)
+        console.print(
+            f"{THIS}: a plastic increment costs {plastic.increment / elastic.increment:.1f} elastic"
+            f" ones, {plastic.without_tangent / elastic.without_tangent:.1f} without tangents"
+        )
     figures = [asdict(row) for row in rows]
     if json_file is not None:
         json_file.write_text(json.dumps({"hundred_increments_ms": hundred, "rows": figures}))
