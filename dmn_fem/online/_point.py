@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dmn_fem._files import write_atomically
 from dmn_fem.laws import Code, Law, State
@@ -27,18 +28,27 @@ class LoadPath:
         strain: Mandel strain where it is prescribed, NaN elsewhere, (rows, 4 or 6).
         stress: Mandel stress where it is prescribed, NaN elsewhere, (rows, 4 or 6).
         external: External fields by name, each (rows,); up to the first row they are as there.
+        increments: In how many equal increments a row is reached from the row before, (rows,) or
+            one number for all.
 
     Raises:
-        ValueError: If times do not increase from 0 on, a component has two values or none, or an
-            external field has not one in every row.
+        ValueError: If times do not increase from 0 on, a component has two values or none, an
+            external field has not one in every row, or a row no whole number of increments.
     """
 
     time: Array
     strain: Array
     stress: Array
     external: Mapping[str, Array] = field(default_factory=dict)
+    increments: ArrayLike = 1
 
     def __post_init__(self) -> None:
+        counts = np.broadcast_to(self.increments, self.time.shape)
+        if (wrong := np.flatnonzero(~(counts >= 1) | (counts % 1 != 0))).size:
+            raise ValueError(
+                f"row {wrong[0] + 1}: increments is {counts[wrong[0]]:g}; "
+                "it must be a whole number, at least 1"
+            )
         for name, values in self.external.items():
             if np.shape(values) != self.time.shape or not np.isfinite(values).all():
                 raise ValueError(f"{name} must have a value in every row")
@@ -62,12 +72,42 @@ class LoadPath:
         time = np.arange(1.0, len(strain) + 1.0) if time is None else np.asarray(time, dtype=float)
         return cls(time, strain, np.full_like(strain, np.nan))
 
+    @property
+    def rows(self) -> int:
+        """How many increments there are in all: rows of the response."""
+        return int(np.broadcast_to(self.increments, self.time.shape).sum())
+
+    def refined(self, factor: int) -> Self:
+        """The same path in so many times as many increments."""
+        return replace(self, increments=np.asarray(self.increments) * factor)
+
+    def repeated(self, cycles: int) -> Self:
+        """The same rows so many times, one cycle after the other.
+
+        Raises:
+            ValueError: If there are no cycles, or time does not go on in the first row.
+        """
+        if cycles < 1:
+            raise ValueError(f"cycles is {cycles}; it must be at least 1")
+        if cycles > 1 and self.time[0] == 0:
+            raise ValueError("the first row is at time 0; a path to repeat begins after it")
+        times = self.time + self.time[-1] * np.arange(cycles)[:, None]
+        counts = np.broadcast_to(self.increments, self.time.shape)
+        return type(self)(
+            times.ravel(),
+            np.tile(self.strain, (cycles, 1)),
+            np.tile(self.stress, (cycles, 1)),
+            {name: np.tile(values, cycles) for name, values in self.external.items()},
+            np.tile(counts, cycles),
+        )
+
     @classmethod
     def read(cls, path: str | Path, dimension: int, external: Sequence[str] = ()) -> Self:
         """Read a CSV file: ``time``, any of ``strain_11 … stress_23`` (tensor components).
 
         A component is prescribed by the one of its two columns that has a value in the row; a
-        component in no column has zero strain. Each external field has a column of its name.
+        component in no column has zero strain. Each external field has a column of its name. A
+        column ``increments`` says in how many equal increments a row is reached, else it is one.
 
         Args:
             path: Of the file.
@@ -87,10 +127,11 @@ class LoadPath:
             for name in ("time", *external):
                 if name not in header:
                     raise ValueError(f"{path}: there is no column {name}")
-            if unknown := [name for name in header if name not in columns | {"time", *external}]:
+            others = ["time", "increments", *external]
+            if unknown := [name for name in header if name not in columns | set(others)]:
                 raise ValueError(
                     f"{path}: unknown column {unknown[0]!r}; in {dimension}D there may be "
-                    f"{', '.join(['time', *external])} and {', '.join(sorted(columns))}"
+                    f"{', '.join(others)} and {', '.join(sorted(columns))}"
                 )
             if len(set(header)) != len(header):
                 raise ValueError(f"{path}: a column stands there twice")
@@ -117,7 +158,9 @@ class LoadPath:
                 values["strain"][:, position] = 0.0
         fields = {name: np.array([row[name] for row in rows]) for name in ("time", *external)}
         try:
-            return cls(fields.pop("time"), values["strain"], values["stress"], fields)
+            increments = np.array([row.get("increments", 1.0) for row in rows])
+            time = fields.pop("time")
+            return cls(time, values["strain"], values["stress"], fields, increments)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -150,6 +193,30 @@ class Response:
     def failed(self) -> bool:
         """Whether the law gave up before the end of the path."""
         return len(self.status) > 0 and self.status[-1] == Code.FAILED
+
+    def summary(self) -> dict[str, Any]:
+        """The end in plain numbers, by name: tensor components, averages, what it took."""
+        dimension = 2 if self.strain.shape[-1] == 4 else 3
+        names, scale = COMPONENTS[dimension], component_scale(dimension)
+
+        def components(values: Array) -> dict[str, float]:
+            return dict(zip(names, (values / scale).tolist(), strict=True))
+
+        last = -2 if self.failed and len(self.status) > 1 else -1
+        return {
+            "converged": not self.failed,
+            "rows": len(self.status) - self.failed,
+            "unreliable_rows": int(np.count_nonzero(np.array(self.status) == Code.UNRELIABLE)),
+            "iterations": int(sum(self.iterations)),
+            "time": float(self.time[last]),
+            "strain": components(self.strain[last]),
+            "stress": components(self.stress[last]),
+            "largest_stress": components(np.nanmax(np.abs(self.stress), axis=0)),
+            "averages": {
+                name: float(values[last]) if values.ndim == 1 else components(values[last])
+                for name, values in self.averages.items()
+            },
+        }
 
     def write(self, path: str | Path) -> None:
         """Write a CSV file: time, external fields, components, iterations, status, averages."""
@@ -185,13 +252,14 @@ def drive(
     """Take one point of a law along a path.
 
     Unknown strains follow from the prescribed stresses by Newton's method with the law's tangent.
-    An increment that does not converge is halved, and the path between two rows is straight.
+    The path between two rows is straight, and there is a row of the response for every increment.
+    One that does not converge is halved.
 
     Args:
         law: Any law.
         path: Prescribed components, of the law's dimension, and its external fields.
         tolerance: Of the prescribed stresses, relative to the largest stress so far.
-        progress: Told how many rows are done, after each.
+        progress: Told how many increments are done, after each.
 
     Raises:
         ValueError: If path and law differ in dimension or external fields.
@@ -208,28 +276,33 @@ def drive(
     fields = {name: float(values[0]) for name, values in path.external.items()}
     rows: list[tuple[float, Array, Array, int, int]] = []
     averages: list[dict[str, Array]] = []
-    for row, end in enumerate(path.time):
-        strain_start, stress_start, fields_start = strain, stress, fields
+    outside: list[Mapping[str, float]] = []
+    for row, part, count in _increments(path):
+        if part == 0:
+            time_start, strain_start, stress_start = time, strain, stress
+            fields_start = fields
         strain_end, stress_end = path.strain[row], path.stress[row]
-        fields = {name: float(values[row]) for name, values in path.external.items()}
-        done, share, cuts, iterations, status = 0.0, 1.0, 0, 0, int(Code.CONVERGED)
-        while done < 1.0 and status != Code.FAILED:
-            target = min(done + share, 1.0)
-            code, count, new_strain, new_stress = _increment(
+        fields_end = {name: float(values[row]) for name, values in path.external.items()}
+        done, stop = part / count, (part + 1) / count
+        share, cuts, iterations, status = stop - done, 0, 0, int(Code.CONVERGED)
+        while done < stop and status != Code.FAILED:
+            target = min(done + share, stop)
+            fields = {
+                name: start + target * (fields_end[name] - start)
+                for name, start in fields_start.items()
+            }
+            code, more, new_strain, new_stress = _increment(
                 law,
                 state,
                 strain,
                 strain_start + target * (strain_end - strain_start),
                 stress_start + target * (stress_end - stress_start),
-                (target - done) * (end - time),
-                {
-                    name: start + target * (fields[name] - start)
-                    for name, start in fields_start.items()
-                },
+                (target - done) * (path.time[row] - time_start),
+                fields,
                 tolerance,
                 largest,
             )
-            iterations += count
+            iterations += more
             if code == Code.FAILED:
                 state.revert()
                 cuts, share = cuts + 1, 0.5 * share
@@ -242,8 +315,10 @@ def drive(
                 status = min(status, code)
         if status == Code.FAILED:
             strain, stress = np.full(size, np.nan), np.full(size, np.nan)
-        time = float(end)
+        last = part + 1 == count
+        time = float(path.time[row] if last else time_start + stop * (path.time[row] - time_start))
         rows.append((time, strain, stress, iterations, status))
+        outside.append(fields)
         means = law.averages(state)
         if status == Code.FAILED:
             means = {name: np.full_like(values, np.nan) for name, values in means.items()}
@@ -261,8 +336,15 @@ def drive(
         codes,
         {name: np.concatenate([row[name] for row in averages]) for name in averages[0]},
         state,
-        {name: np.array(values[: len(rows)]) for name, values in path.external.items()},
+        {name: np.array([each[name] for each in outside]) for name in path.external},
     )
+
+
+def _increments(path: LoadPath) -> Iterator[tuple[int, int, int]]:
+    """Row, number within the row, and how many the row has, of every increment."""
+    for row, count in enumerate(np.broadcast_to(path.increments, path.time.shape)):
+        for part in range(int(count)):
+            yield row, part, int(count)
 
 
 def _increment(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from dmn_fem.homogenization import LocalFields
 from dmn_fem.notation import COMPONENTS, Array, component_scale
@@ -13,11 +14,47 @@ _BINS = 60
 
 
 def plot_response(response: Response, path: str | Path) -> None:
-    """Draw stress over strain, a line for every component that is stressed."""
+    """Draw stress over strain, and over time what the phases do.
+
+    The first panel has a line for every component that is stressed. Then come the equivalent
+    (von Mises) stress of each phase's mean stress, and the averages of internal variables that are
+    numbers, such as the equivalent plastic strain.
+    """
+    curves = {"equivalent stress": _equivalent_stresses(response)}
+    for name, values in response.averages.items():
+        phase, _, quantity = name.partition(".")
+        if values.ndim == 1:
+            curves.setdefault(quantity.replace("_", " "), {})[phase] = values
+    count = 1 + len(curves)
+    columns = min(count, 3)
+    figure = new_figure(5.0 * columns, 4.0 * -(-count // columns))
+    panels = [figure.add_subplot(-(-count // columns), columns, n) for n in range(1, count + 1)]
+    _draw_stress(panels[0], response)
+    for axes, (title, phases) in zip(panels[1:], curves.items(), strict=True):
+        for phase, values in phases.items():
+            axes.plot(np.append(0.0, response.time), np.append(0.0, values), label=phase)
+        axes.set(xlabel="time", ylabel=title)
+        axes.grid(alpha=0.3)
+        axes.legend(title="phase average")
+    figure.savefig(path, dpi=150)
+
+
+def _equivalent_stresses(response: Response) -> dict[str, Array]:
+    """Von Mises stress of the mean stress of every phase, (rows,), by phase."""
+    found = {}
+    for name, values in response.averages.items():
+        phase, _, quantity = name.partition(".")
+        if quantity == "stress":
+            deviator = np.array(values)
+            deviator[:, :3] -= values[:, :3].mean(axis=1, keepdims=True)
+            found[phase] = np.sqrt(1.5) * np.linalg.norm(deviator, axis=1)
+    return found
+
+
+def _draw_stress(axes: Axes, response: Response) -> None:
+    """Stress over the largest strain."""
     dimension = 2 if response.strain.shape[1] == 4 else 3
     scale = component_scale(dimension)
-    figure = new_figure()
-    axes = figure.add_subplot()
     strain = np.vstack([np.zeros((1, scale.size)), response.strain / scale])
     stress = np.vstack([np.zeros((1, scale.size)), response.stress / scale])
     driven = int(np.argmax(np.nanmax(np.abs(strain), axis=0)))
@@ -25,9 +62,9 @@ def plot_response(response: Response, path: str | Path) -> None:
         if np.nanmax(np.abs(stress[:, position])) > 1e-6 * np.nanmax(np.abs(stress)):
             axes.plot(strain[:, driven], stress[:, position], label=rf"$\sigma_{{{name}}}$")
     axes.set(xlabel=rf"$\varepsilon_{{{COMPONENTS[dimension][driven]}}}$", ylabel="stress")
+    axes.locator_params(axis="x", nbins=6)
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=150)
 
 
 def plot_histograms(fields: LocalFields, path: str | Path) -> None:

@@ -159,6 +159,37 @@ def test_phases_that_do_not_fit_are_named(folder, call):
     assert "phases.toml: has the phases matrix, fibre; the database needs matrix, inclusion" in err
 
 
+def test_point_by_name_and_as_json(folder, call):
+    line = (
+        "point db.safetensors --phases phases.toml --at volume_fraction=0.2 --path shear "
+        "--amplitude 0.004 --increments 2 --output out.csv --picture out.png --json"
+    )
+    status, out, err = call(line)
+    assert (status, err) == (0, "")
+    summary = json.loads(out)
+    assert summary["rows"] == 26
+    assert summary["estimated_error"] is None
+    with (folder / "out.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert float(rows[-1]["stress_12"]) == pytest.approx(summary["stress"]["12"])
+    assert float(rows[19]["strain_12"]) == pytest.approx(0.004 / np.sqrt(2))
+    assert (folder / "out.png").stat().st_size > 10_000
+
+
+def test_a_path_that_there_is_not_is_said(folder, call):
+    status, _, err = call(f"{POINT.replace('path.csv', 'spiral')} --at volume_fraction=0.2")
+    assert status == 2
+    assert "--path spiral: there is no such file; paths with a name are uniaxial" in err
+    status, _, err = call(f"{POINT.replace('path.csv', 'cyclic')} --cycles 2")
+    assert status == 2
+    assert "--cycles repeats the rows of a file; cyclic is" in err
+    status, out, _ = call(f"{POINT} --at volume_fraction=0.2 --cycles 2 --json")
+    assert (status, json.loads(out)["rows"]) == (0, 6)
+    status, _, err = call(f"{POINT} --at volume_fraction=0.2 --amplitude 0.1")
+    assert status == 2
+    assert "--amplitude is for uniaxial, shear, cyclic, nonproportional, not for path.csv" in err
+
+
 def test_a_point_that_fails_is_status_1_and_keeps_the_rows_before(folder, call):
     phases = (folder / "phases.toml").read_text()
     matrix = phases.replace("modulus = 5.0", "modulus = 0.0").split("[inclusion]")[0]

@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from dmn_fem.laws import Code, J2Plasticity, LinearElastic, LinearHardening
+from dmn_fem.laws import Code, J2Plasticity, LinearElastic, LinearHardening, ThermalExpansion
 from dmn_fem.network import Network
 from dmn_fem.notation import isotropic_stiffness
 from dmn_fem.online import LoadPath, NetworkLaw, drive, material_law
@@ -118,6 +118,9 @@ def test_csv_in_tensor_components_both_ways(tmp_path):
         ("time,strain_11\n1,nan\n", "neither"),
         ("time,strain_11,stress_11\n1,0,0\n", "both"),
         ("time,time\n1,1\n", "twice"),
+        ("time,increments,strain_11\n1,0,0\n", "row 1: increments is 0; it must be a whole"),
+        ("time,increments,strain_11\n1,2.5,0\n", "row 1: increments is 2.5"),
+        ("time,increments,strain_11\n1,,0\n", "row 1: increments is nan"),
     ],
 )
 def test_bad_tables_are_refused_in_one_line(tmp_path, text, message):
@@ -131,3 +134,56 @@ def test_bad_tables_are_refused_in_one_line(tmp_path, text, message):
 def test_dimension_of_path_and_law():
     with pytest.raises(ValueError, match="one is 2D"):
         drive(material_law(J2, 3), LoadPath.strain_driven(np.zeros((1, 4))))
+
+
+def test_rows_in_increments_end_where_rows_of_their_own_end(tmp_path):
+    """Turning points with a number of increments equal the same rows written out, also mixed."""
+    file = write(
+        tmp_path, "time,increments,strain_11,stress_22,stress_33\n1,4,0.004,0,0\n3,2,-0.002,0,0\n"
+    )
+    few = LoadPath.read(file, 3)
+    rows = "1,0.001\n2,0.002\n3,0.003\n4,0.004\n8,0.001\n12,-0.002\n".splitlines()
+    lines = [f"{int(r.split(',')[0]) / 4},{r.split(',')[1]},0,0" for r in rows]
+    many = LoadPath.read(
+        write(tmp_path, "time,strain_11,stress_22,stress_33\n" + "\n".join(lines)), 3
+    )
+    assert few.rows == many.rows == 6
+    one, other = (drive(material_law(J2, 3), each) for each in (few, many))
+    np.testing.assert_allclose(one.time, other.time)
+    np.testing.assert_allclose(one.strain, other.strain, atol=1e-15)
+    np.testing.assert_allclose(one.stress, other.stress, atol=1e-9)
+    assert few.refined(3).rows == 18
+    fine = drive(material_law(J2, 3), few.refined(3))
+    np.testing.assert_allclose(fine.stress[2::3], one.stress, atol=2e-3)
+
+
+def test_cycles_follow_one_another():
+    path = LoadPath.strain_driven(0.002 * np.array([[1.0], [-1.0], [0.0]]) * np.eye(4)[0])
+    twice = path.repeated(2).refined(2)
+    np.testing.assert_array_equal(twice.time, [1, 2, 3, 4, 5, 6])
+    response = drive(material_law(J2, 2), twice)
+    assert len(response.status) == 12
+    np.testing.assert_allclose(response.strain[[1, 3, 5]], response.strain[[7, 9, 11]])
+    summary = response.summary()
+    assert summary["converged"]
+    assert summary["rows"] == 12
+    assert summary["strain"]["11"] == 0.0
+    assert summary["largest_stress"]["11"] == np.abs(response.stress[:, 0]).max()
+    averages = summary["averages"]
+    assert averages["matrix.stress"]["11"] == pytest.approx(response.stress[-1, 0])
+    with pytest.raises(ValueError, match="cycles is 0"):
+        path.repeated(0)
+    start = LoadPath.strain_driven(np.zeros((2, 4)), np.array([0.0, 1.0]))
+    with pytest.raises(ValueError, match="begins after it"):
+        start.repeated(2)
+
+
+def test_external_fields_are_those_of_every_increment():
+    law = material_law(ThermalExpansion(LinearElastic(10.0, 0.25), 0.001, 20.0), 2)
+    nan = np.full((2, 4), np.nan)
+    path = LoadPath(
+        np.array([1.0, 2.0]), nan, np.zeros((2, 4)), {"temperature": np.array([20.0, 60.0])}, 2
+    )
+    response = drive(law, path)
+    np.testing.assert_allclose(response.external["temperature"], [20, 20, 40, 60])
+    np.testing.assert_allclose(response.strain[:, 0], [0, 0, 0.02, 0.04], atol=1e-9)
