@@ -98,6 +98,8 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
             check=True,
         )
         answers.append(json.loads(done.stdout))
-    assert answers[0][:2] == [[0, 0], [1, 1]]
-    assert answers[1][:2] == [[1, 1], [0, 0]]
+    (_, compiled, _), (loaded, none, _) = answers
+    assert sum(compiled) > 0
+    assert min(loaded) > 0
+    assert none == [0, 0]
     assert answers[0][2] == answers[1][2]
