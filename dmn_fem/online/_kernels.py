@@ -69,8 +69,8 @@ def _places(shape, slots):
     """Where the parts of a block's memory start, and its length.
 
     Strains of members, and their corrections of nodes; stresses and matrices of members;
-    relaxations, jumps and their corrections of nodes; scalars; strains and stresses of leaves in
-    their own axes.
+    relaxations and corrections of the jumps of nodes; scalars; strains and stresses of leaves in
+    their own axes. The jumps themselves are in the state.
     """
     dimension, size = len(shape[0]), len(shape[1])
     members = slots.size
@@ -79,11 +79,10 @@ def _places(shape, slots):
     stress = step + (nodes + 1) * (size - 1)
     matrix = stress + members * (size - 1)
     kept = matrix + (slots.max() + 1) * _components(shape)
-    jump = kept + nodes * dimension * size
-    direction = jump + nodes * dimension
+    direction = kept + nodes * dimension * size
     scalars = direction + nodes * dimension
     end = scalars + 5 + 2 * (nodes + 1) * (size - 1)
-    return 0, step, stress, matrix, kept, jump, direction, scalars, end
+    return 0, step, stress, matrix, kept, direction, scalars, end
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -110,8 +109,11 @@ def _condense(shape, children, slots, numbers, memory, matrix, kept):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _advance(shape, children, numbers, memory, kept, step, direction, amount, jump, strain):
+def _advance(shape, children, numbers, memory, kept, step, direction, amount, jumps, jump, strain):
     """Sweep down from the correction of the root's strain: new jumps, and strains of members."""
+    arrays = (
+        memory, memory, memory, memory, jumps, memory, memory, memory, memory, memory
+    )  # fmt: skip
     dimension, size = len(shape[0]), len(shape[1])
     width, nodes = size - 1, children.shape[0]
     leaves = nodes + 1
@@ -130,11 +132,11 @@ def _advance(shape, children, numbers, memory, kept, step, direction, amount, ju
             step + (left - leaves if left >= leaves else nodes) * width,
             step + (right - leaves if right >= leaves else nodes) * width,
         )
-        advance_node(shape, memory, rows, numbers, node)
+        advance_node(shape, arrays, rows, numbers, node)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _localise(shape, children, numbers, memory, jump, strain):
+def _localise(shape, children, numbers, memory, jumps, jump, strain):
     """Strains of all members from the root's and the jumps."""
     dimension, width, nodes = len(shape[0]), len(shape[1]) - 1, children.shape[0]
     for node in range(nodes - 1, -1, -1):
@@ -144,7 +146,7 @@ def _localise(shape, children, numbers, memory, jump, strain):
             strain + children[node, 0] * width,
             strain + children[node, 1] * width,
         )
-        localise_node(shape, memory, rows, numbers, node)
+        localise_node(shape, (jumps, memory, memory, memory), rows, numbers, node)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -251,8 +253,8 @@ def localisation(shape, children, numbers, leaf_matrix):
     width, components = size - 1, leaf_matrix.shape[1]
     nodes, leaves = children.shape[0], leaf_matrix.shape[0]
     slots = _slots(children)
-    strain, step, _, matrix, kept, jump, direction, scalars, end = _places(shape, slots)
-    memory = _aligned(end)
+    strain, step, _, matrix, kept, direction, scalars, jump = _places(shape, slots)
+    memory = _aligned(jump + nodes * dimension)
     memory[:] = 0.0
     for leaf in range(leaves):
         for i in range(components):
@@ -264,7 +266,9 @@ def localisation(shape, children, numbers, leaf_matrix):
         memory[root : root + width] = 0.0
         for i in unit:
             memory[root + i, i - first] = 1.0
-        _advance(shape, children, numbers, memory, kept, step, direction, scalars, jump, strain)
+        _advance(
+            shape, children, numbers, memory, kept, step, direction, scalars, memory, jump, strain
+        )
         for node in range(nodes):
             for a in range(dimension):
                 for i in unit:
@@ -293,9 +297,9 @@ def evaluate(
     The stresses are those of a step without strain. ``points`` are the numbers of those wanted, of
     which ``external`` has the external fields; the other arguments are those of `integrate`.
     """
-    dimension, size = len(shape[0]), len(shape[1])
+    size = len(shape[1])
     width, nodes, leaves = size - 1, children.shape[0], children.shape[0] + 1
-    strain, _, stress, matrix, _, jump, _, scalars, end = _places(shape, _slots(children))
+    strain, _, stress, matrix, _, _, scalars, end = _places(shape, _slots(children))
     memory = _aligned(end + external.shape[1])
     plain = (shape[0], shape[1], ())
     old, new = np.zeros(state.shape[1:]), np.zeros(state.shape[1:])
@@ -309,8 +313,7 @@ def evaluate(
                 scale = 1.0 if order[i] < 3 else np.sqrt(2.0)
                 root = strain + (leaves + nodes - 1) * width
                 memory[root + i, lane] = scale * old[order[i], lane]
-        memory[jump : jump + nodes * dimension] = old[width : width + nodes * dimension]
-        _localise(shape, children, numbers, memory, jump, strain)
+        _localise(shape, children, numbers, memory, old, width, strain)
         _respond(
             plain, order, laws, parameters, rotation, memory, old, new, strain, stress, matrix,
             scalars, end,
@@ -361,8 +364,8 @@ def integrate(
     nodes, leaves = children.shape[0], children.shape[0] + 1
     root, points = leaves + nodes - 1, macro_strain.shape[0]
     slots = _slots(children)
-    strain, step, stress, matrix, kept, jump, direction, scalars, end = _places(shape, slots)
-    outside = end
+    strain, step, stress, matrix, kept, direction, scalars, outside = _places(shape, slots)
+    jump = width  # in a state
     memory = _aligned(outside + external.shape[1])
     top, corner = matrix + slots[root] * components, (slots[root] + 1) * components + matrix - 1
     sums, norm, lowest, amount = scalars, scalars + 2, scalars + 3, scalars + 4
@@ -375,7 +378,6 @@ def integrate(
     for block in range(old_state.shape[0]):
         old, new = old_state[block], new_state[block]
         memory[outside:] = external[block]
-        memory[direction : direction + nodes * dimension] = 0.0
         for lane in range(LANES):
             point = block * LANES + lane
             running[lane] = point < points
@@ -390,9 +392,9 @@ def integrate(
         # Start from the old jumps and the elastic localisation of the increment. If that is the
         # answer, no tangent is needed.
         for node in range(nodes):
-            rows = (width + node * dimension, root_step, jump + node * dimension)
-            predict_node(shape, (old, memory, memory), rows, predictor, node)
-        _localise(shape, children, numbers, memory, jump, strain)
+            rows = (jump + node * dimension, root_step, jump + node * dimension)
+            predict_node(shape, (old, memory, new), rows, predictor, node)
+        _localise(shape, children, numbers, memory, new, jump, strain)
         with_tangent = False
         while True:
             if with_tangent:
@@ -424,7 +426,7 @@ def integrate(
                     # The incremental potential along the step has this derivative; it is convex for
                     # hardening phases. Too positive means that the step went beyond the minimum.
                     now = memory[sums + 1, lane]
-                    if not (valid and now <= 0.8 * abs(slope[lane])):
+                    if not (valid and now <= 0.25 * abs(slope[lane])):
                         shorter = 0.0
                         if valid:
                             shorter = share[lane] * abs(slope[lane]) / (abs(slope[lane]) + now)
@@ -445,8 +447,9 @@ def integrate(
             if any_shorter:
                 # The other lanes wait: nothing of theirs changes.
                 for row in range(nodes * dimension):
-                    move_row(shape, memory, (amount, direction + row, jump + row), numbers, 0)
-                _localise(shape, children, numbers, memory, jump, strain)
+                    rows = (amount, direction + row, jump + row)
+                    move_row(shape, (memory, memory, new), rows, numbers, 0)
+                _localise(shape, children, numbers, memory, new, jump, strain)
                 with_tangent = True
                 continue
             if not wanted:
@@ -464,11 +467,12 @@ def integrate(
                     slope[lane] = memory[corner, lane]
                     memory[amount, lane] = 1.0
             memory[root_step : root_step + width] = 0.0
-            _advance(shape, children, numbers, memory, kept, step, direction, amount, jump, strain)
+            _advance(
+                shape, children, numbers, memory, kept, step, direction, amount, new, jump, strain
+            )
             # The error is squared: the next pass may be the last, which needs no tangent.
             with_tangent = macro_tangent.shape[0] > 0 or not nearly
 
-        new[width : width + nodes * dimension] = memory[jump : jump + nodes * dimension]
         if macro_tangent.shape[0] > 0:
             if not with_tangent:
                 _respond(
