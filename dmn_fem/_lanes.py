@@ -435,7 +435,7 @@ def straight_line(function: Callable[..., None]) -> Any:
             first = builder.mul(row, width)
             given: Rows | Numbers
             if numbers.ndim == 3:
-                given = Rows(builder, table.data, first)
+                given = Rows(builder, table.data, *[first] * len(several_places))
             else:
                 start = builder.gep(table.data, [first], source_etype=ir.DoubleType())
                 given = Numbers(builder, start, LANES * len(several_places))

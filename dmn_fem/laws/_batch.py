@@ -32,7 +32,7 @@ class Members:
         laws: The law of every phase, by the phase's name.
         phases: Names of the phases, in the order of their numbers.
         member_phase: Phase number of every member, (members,).
-        weight: Volume fractions of the members, (members,).
+        weight: Volume fractions of the members, (members,), or of each network's, (K, members).
         dimension: 2 or 3.
         *leading: What determines the strains of the members, at the start of a point's row.
 
@@ -59,9 +59,13 @@ class Members:
         self.dimension = dimension
         ordered = list(self.laws.values())
         counts = np.bincount(self.phase, minlength=len(ordered))
-        total = np.bincount(self.phase, weights=weight, minlength=len(ordered))
-        self.share = weight / total[self.phase]
-        """Volume fraction of every member within its phase, (members,)."""
+        weight = np.atleast_2d(weight)
+        total = [np.bincount(self.phase, weights=row, minlength=len(ordered)) for row in weight]
+        of_phase = np.stack(total)[:, self.phase]
+        self.share = np.divide(
+            weight, of_phase, out=np.full_like(weight, np.nan), where=of_phase > 0
+        )
+        """Volume fraction of every member within its phase, (K, members); NaN if there is none."""
 
         records = [
             Record(phase, int(count), law.fields(dimension))
@@ -218,7 +222,7 @@ class Members:
         """Averages over each phase of what `values` gives."""
 
         def average(values: Array, share: Array) -> Array:
-            result: Array = np.einsum("m,pm...->p...", share, values)
+            result: Array = np.einsum("pm,pm...->p...", share, values)
             return result
 
         return self._reduced(state, local, average)
@@ -226,10 +230,11 @@ class Members:
     def maxima(self, state: State, local: Local) -> dict[str, Array]:
         """Largest norms (of tensors) and values (of scalars) of what `values` gives, by phase."""
 
-        def largest(values: Array, _: Array) -> Array:
+        def largest(values: Array, share: Array) -> Array:
             sizes = np.linalg.norm(values, axis=-1) if values.ndim > 2 else values
-            result: Array = sizes.max(axis=1)
-            return result
+            # Of several networks some have members without weight, or none of a phase.
+            result: Array = np.where(share > 0, sizes, -np.inf).max(axis=1)
+            return np.where(result == -np.inf, np.nan, result)
 
         return self._reduced(state, local, largest)
 
@@ -241,14 +246,17 @@ class Members:
         Args:
             state: The state.
             local: As in `values`.
-            reduction: Of values (points, members, ...) and the members' shares in their phase.
+            reduction: Of values (points, members, ...) and the members' shares in their phase,
+                (points, members).
         """
-        shares = {phase: self.share[self.phase == number] for number, phase in enumerate(self.laws)}
+        members = {phase: self.phase == number for number, phase in enumerate(self.laws)}
         count = max(1, _CHUNK // (self.phase.size * strain_size(self.dimension)))
         # Of no points there is a chunk, too: it tells the names.
         chunks = [
             {
-                name: reduction(values, shares[name.rpartition(".")[0]])
+                name: reduction(
+                    values, self.share[state.network[points]][:, members[name.rpartition(".")[0]]]
+                )
                 for name, values in self.values(state, local, points).items()
             }
             for points in np.split(np.arange(state.points), range(count, state.points, count))

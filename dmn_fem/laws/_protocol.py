@@ -139,11 +139,19 @@ class State:
     Both are arrays of shape (blocks, width, lanes): ``lanes`` points side by side, what is kept of
     their fields and records one after the other; they start at zero, and the last block may have
     room for more. A field of a record is named ``record.field``, of shape (points, count, ...).
+
+    Attributes:
+        points: Number of points.
+        network: Number of the network of every point, (points,), in a law of several. It belongs to
+            the point as its place does, so that `export` and `load` leave it alone.
+        old: As accepted.
+        new: As integrated.
     """
 
     def __init__(self, layout: Iterable[Field | Record], points: int, lanes: int = 1) -> None:
         self._places: dict[str, tuple[slice, int, slice, Field]] = {}
         self.points = points
+        self.network: NDArray[np.int64] = np.zeros(points, dtype=np.int64)
         width = 0
         for entry in layout:
             record = entry if isinstance(entry, Record) else Record("", 1, (entry,))
@@ -177,7 +185,7 @@ class State:
     def take(self, points: NDArray[np.integer]) -> Self:
         """A state of its own for some points, in this order, from what is accepted of them."""
         taken, lanes = copy(self), self.old.shape[2]
-        taken.points = len(points)
+        taken.points, taken.network = len(points), self.network[points]
         taken.old = np.zeros((-(-len(points) // lanes), *self.old.shape[1:]))
         block, lane = np.divmod(np.arange(len(points)), lanes)
         taken.old[block, :, lane] = self.old[points // lanes, :, points % lanes]

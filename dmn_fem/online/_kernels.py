@@ -94,6 +94,25 @@ def _aligned(rows):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
+def _room(table):
+    """Where the numbers of a block go; of a single network its table itself (rows, numbers)."""
+    if table.ndim == 2:
+        return table
+    rows, count = table.shape[1], table.shape[2]
+    return _aligned(rows * count).reshape((rows, count, LANES))
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _gather(table, network, room):
+    """Numbers of the network of every lane, from those of several (networks, rows, numbers)."""
+    if table.ndim == 3:
+        for row in range(table.shape[1]):
+            for i in range(table.shape[2]):
+                for lane in range(LANES):
+                    room[row, i, lane] = table[network[lane], row, i]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
 def _condense(shape, children, slots, numbers, memory, matrix, kept):
     """Sweep up: eliminate the jump of every node."""
     dimension, size = len(shape[0]), len(shape[1])
@@ -282,10 +301,11 @@ def evaluate(
     shape,
     order,
     children,
-    numbers,
+    network,
+    numbers_of,
     laws,
     parameters,
-    rotation,
+    rotation_of,
     external,
     state,
     points,
@@ -295,7 +315,8 @@ def evaluate(
     """Mandel strains and stresses of the leaves in a state, (points, leaves, s).
 
     The stresses are those of a step without strain. ``points`` are the numbers of those wanted, of
-    which ``external`` has the external fields; the other arguments are those of `integrate`.
+    which ``network`` and ``external`` tell the networks and the external fields; the other
+    arguments are those of `integrate`.
     """
     size = len(shape[1])
     width, nodes, leaves = size - 1, children.shape[0], children.shape[0] + 1
@@ -303,9 +324,13 @@ def evaluate(
     memory = _aligned(end + external.shape[1])
     plain = (shape[0], shape[1], ())
     old, new = np.zeros(state.shape[1:]), np.zeros(state.shape[1:])
+    numbers, rotation = _room(numbers_of), _room(rotation_of)
     for start in range(0, points.size, LANES):
         count = min(LANES, points.size - start)
         memory[end:] = external[start // LANES]
+        own = network[start // LANES]
+        _gather(numbers_of, own, numbers)
+        _gather(rotation_of, own, rotation)
         for lane in range(count):
             point = points[start + lane]
             old[:, lane] = state[point // LANES, :, point % LANES]
@@ -332,12 +357,13 @@ def integrate(
     shape,
     order,
     children,
-    numbers,
-    leaf_numbers,
-    predictor,
+    network,
+    numbers_of,
+    leaf_numbers_of,
+    predictor_of,
     laws,
     parameters,
-    rotation,
+    rotation_of,
     tolerance,
     max_iterations,
     macro_strain,
@@ -357,6 +383,10 @@ def integrate(
     ``external`` has the external fields of all laws, (blocks, rows, lanes); ``rotation`` has the
     Mandel rotation of every leaf, row by row, or no rows. A state starts with the macroscopic
     strain (Mandel) and the jumps.
+
+    These tables of a network, ``_of``, are shared by all lanes. Those of several networks have one
+    axis more, the first; ``network`` has the number of each point's, (blocks, lanes), and every
+    block gathers the numbers of its lanes. The compiler makes two variants of all sweeps of it.
     """
     dimension, size = len(shape[0]), len(shape[1])
     plain = (shape[0], shape[1], ())
@@ -375,8 +405,15 @@ def integrate(
     slope, share = np.empty(LANES), np.empty(LANES)
     running = np.empty(LANES, dtype=np.bool_)
 
+    numbers, leaf_numbers = _room(numbers_of), _room(leaf_numbers_of)
+    predictor, rotation = _room(predictor_of), _room(rotation_of)
+
     for block in range(old_state.shape[0]):
         old, new = old_state[block], new_state[block]
+        _gather(numbers_of, network[block], numbers)
+        _gather(leaf_numbers_of, network[block], leaf_numbers)
+        _gather(predictor_of, network[block], predictor)
+        _gather(rotation_of, network[block], rotation)
         memory[outside:] = external[block]
         for lane in range(LANES):
             point = block * LANES + lane

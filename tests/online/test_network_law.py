@@ -178,7 +178,7 @@ def test_leaves_of_a_state_give_its_averages_maxima_and_stress(dimension):
     for strain in np.stack([random_path(dimension, 4, seed) for seed in range(points)], axis=1):
         law.integrate(np.ascontiguousarray(strain), state, stress)
         state.accept()
-    tree, leaves = law.network.tree(), law.leaves(state)
+    tree, leaves = law.networks[0].tree(), law.leaves(state)
     averages, maxima = law.averages(state), law.maxima(state)
     assert set(leaves) == set(averages) == set(maxima)
     assert "matrix.plastic_strain" in leaves
