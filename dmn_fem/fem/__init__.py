@@ -37,6 +37,7 @@ from dmn_fem.fem._material import MaterialField  # noqa: E402
 from dmn_fem.fem._mesh import TaggedMesh, read_mesh  # noqa: E402
 from dmn_fem.fem._output import ResultFile, draw_cells, equivalent_stress, reaction_force  # noqa: E402
 from dmn_fem.fem._path_control import PathControl, PathStep  # noqa: E402
+from dmn_fem.fem._picture import draw_body  # noqa: E402
 from dmn_fem.fem._programme import Programme  # noqa: E402
 from dmn_fem.fem._stepper import Step, Stepper  # noqa: E402
 
@@ -55,6 +56,7 @@ __all__ = [
     "cell_values",
     "cell_values_from",
     "choose_linear_solver",
+    "draw_body",
     "draw_cells",
     "equivalent_stress",
     "load_checkpoint",

@@ -207,9 +207,12 @@ def plastic_law(dimension):
     return material_law(PLASTIC, dimension)
 
 
+def small_network(dimension):
+    rng = np.random.default_rng(3)
+    return Network.random(dimension, ("matrix", "inclusion"), [0.7, 0.3], 8, rng)
+
+
 def network_law(dimension, modulus=500.0):
     """A small network of the plastic matrix and stiff elastic inclusions."""
-    stiff = LinearElastic(young_modulus=modulus, poisson_ratio=0.19)
-    rng = np.random.default_rng(3)
-    network = Network.random(dimension, ("matrix", "inclusion"), [0.7, 0.3], 8, rng)
-    return NetworkLaw(network, {"matrix": PLASTIC, "inclusion": stiff}, tolerance=1e-12)
+    laws = {"matrix": PLASTIC, "inclusion": LinearElastic(modulus, 0.19)}
+    return NetworkLaw(small_network(dimension), laws, tolerance=1e-12)

@@ -5,7 +5,14 @@ import pytest
 import pyvista
 from fem_models import GRADIENT, distorted, model, plastic_law, tension
 
-from dmn_fem.fem import ResultFile, Stepper, draw_cells, equivalent_stress, reaction_force
+from dmn_fem.fem import (
+    ResultFile,
+    Stepper,
+    draw_body,
+    draw_cells,
+    equivalent_stress,
+    reaction_force,
+)
 
 # isort: split
 from dolfinx import fem, mesh
@@ -76,3 +83,19 @@ def test_deformed_picture_of_a_run(tmp_path):
     stress = equivalent_stress(material.cell_average("stress"))
     draw_cells(tmp_path / "stress.png", stress, "stress", problem.u)
     assert matplotlib.image.imread(tmp_path / "stress.png").std() > 0.05
+
+
+def test_picture_of_a_body_in_space(tmp_path):
+    domain = mesh.create_unit_cube(MPI.COMM_WORLD, 2, 2, 2, mesh.CellType.hexahedron)
+    values = fem.Function(fem.functionspace(domain, ("DG", 0)))
+    values.interpolate(lambda x: (x[0] > 0.5) * 1.0)
+    u = fem.Function(fem.functionspace(domain, ("Lagrange", 2, (3,))))
+    u.interpolate(lambda x: (0 * x[0], 0 * x[0], 0.5 * x[0] ** 2))
+    pictures = []
+    for name, displacement in (("still", None), ("moved", u)):
+        draw_body(tmp_path / f"{name}.png", values, "front and back", displacement)
+        pictures.append(matplotlib.image.imread(tmp_path / f"{name}.png")[:, :, :3])
+    still, moved = pictures
+    yellow = (still[:, :, 0] > 0.5) & (still[:, :, 2] < 0.4)
+    assert yellow.mean() > 0.02
+    assert (np.abs(still - moved).max(axis=2) > 0.1).mean() > 0.01

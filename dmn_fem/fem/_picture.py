@@ -1,0 +1,66 @@
+"""Pictures of bodies in space."""
+
+from pathlib import Path
+
+import numpy as np
+from dolfinx import fem, plot
+from numpy.typing import NDArray
+
+
+def draw_body(
+    path: str | Path,
+    function: fem.Function,
+    label: str,
+    u: fem.Function | None = None,
+    scale: float = 1.0,
+) -> None:
+    """Picture of a scalar that is constant in each cell of a mesh in space. Collective.
+
+    Args:
+        path: PNG file, written by rank 0.
+        function: Scalar function of degree 0.
+        label: What the colours show.
+        u: Displacement; with it the deformed body is drawn.
+        scale: Factor of the displacement.
+    """
+    mesh = function.function_space.mesh
+    space = fem.functionspace(mesh, ("Lagrange", 1, (3,)))
+    vertices = fem.Function(space)
+    vertices.interpolate(lambda x: x[:3])
+    if u is not None:
+        displacement = fem.Function(space)
+        displacement.interpolate(u)
+        vertices.x.array[:] += scale * displacement.x.array
+    count = mesh.topology.index_map(3).size_local
+    cells = np.arange(count, dtype=np.int32)
+    topology, types, _ = plot.vtk_mesh(space, cells)
+    mine = (topology, types, vertices.x.array.reshape(-1, 3), function.x.array[:count])
+    gathered = mesh.comm.gather(mine)
+    if mesh.comm.rank != 0 or gathered is None:
+        return
+    import pyvista  # takes seconds to load
+
+    parts = []
+    for its_topology, its_types, points, values in gathered:
+        if its_types.size:
+            part = pyvista.UnstructuredGrid(its_topology, its_types, points)
+            part.cell_data[label] = values
+            parts.append(part)
+    body = parts[0].merge(parts[1:]) if len(parts) > 1 else parts[0]
+    colours: NDArray[np.float64] = body.cell_data[label]
+    pyvista.vtk_verbosity("off")  # it would tell of a display that is not there
+    plotter = pyvista.Plotter(off_screen=True, window_size=(1100, 900))
+    plotter.add_mesh(
+        body,
+        scalars=label,
+        cmap="viridis",
+        clim=(colours.min(), colours.max()),
+        show_edges=True,
+        edge_opacity=0.2,
+        ambient=0.5,
+        diffuse=0.5,
+        scalar_bar_args={"vertical": True, "position_x": 0.8, "position_y": 0.25, "fmt": "%.3g"},
+    )
+    plotter.view_isometric()
+    plotter.screenshot(str(path))
+    plotter.close()
