@@ -29,22 +29,25 @@ def replay_point(law: "Law", path: Path) -> None:
     console.print(f"{path}: {where}time step {record.dt:g}", highlight=False)
     if record.message:
         console.print(record.message, highlight=False)
-    strains = Table("", *names, title="Strain", title_justify="left")
-    for label, values in (("before", record.strain_before), ("at the end", record.strain)):
-        strains.add_row(label, *(f"{value:.6g}" for value in values / scale))
-    table = Table("sub-steps", "code", "iterations", "reached", *(f"stress {n}" for n in names))
+    attempts = Table("sub-steps", "code", "iterations", "reached")
     substeps, reached = 1, 0.0
     while reached < 1.0 and substeps <= MOST_SUBSTEPS:
         (attempt,) = replay(law, record, (substeps,))
         reached = attempt.reached
-        table.add_row(
+        attempts.add_row(
             str(substeps),
             f"{attempt.code.value} {attempt.code.name.lower()}",
             str(attempt.iterations),
             f"{100 * reached:.3g} %",
-            *(f"{value:.6g}" for value in attempt.stress / scale),
         )
         substeps *= 2
-    console.print(strains, table)
+    tensors = Table("", *names)
+    for label, values in (
+        ("strain before", record.strain_before),
+        ("strain", record.strain),
+        ("stress", attempt.stress),
+    ):
+        tensors.add_row(label, *(f"{value:.5g}" for value in values / scale))
+    console.print(attempts, tensors)
     if reached < 1.0:
         raise WorkFailed(f"{path}: not integrated, in up to {MOST_SUBSTEPS} sub-steps")

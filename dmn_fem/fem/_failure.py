@@ -38,10 +38,9 @@ def find_failed_point(fields: Sequence[MaterialField], comm: MPI.Intracomm) -> P
     record = None
     if comm.rank == rank:
         record = failed[0].point_record(int(failed[0].status.worst or 0))
-        strain = ", ".join(f"{value:.6g}" for value in record.strain)
         message = (
             f"the law failed at {sum(everyone)} points, "
-            f"worst on rank {rank}, {record.where}, strain [{strain}]"
+            f"worst on rank {rank}, {record.where}, strain {record.components}"
         )
         record = replace(record, message=message)
     return comm.bcast(record, root=rank)

@@ -12,7 +12,7 @@ import numpy as np
 
 from dmn_fem._files import write_atomically
 from dmn_fem.laws._protocol import Code, Law
-from dmn_fem.notation import Array
+from dmn_fem.notation import COMPONENTS, Array, component_scale
 
 FORMAT = "dmn-fem/point"
 
@@ -48,6 +48,13 @@ class PointRecord:
         """Cell, point and position in words."""
         position = ", ".join(f"{value:.6g}" for value in self.position)
         return f"cell {self.cell}, point {self.point} at [{position}]"
+
+    @property
+    def components(self) -> str:
+        """The strain at the end of the step in words: its tensor components."""
+        dimension = 2 if self.strain.size == 4 else 3
+        values = zip(COMPONENTS[dimension], self.strain / component_scale(dimension), strict=True)
+        return ", ".join(f"{name} {value:.6g}" for name, value in values)
 
     def save(self, path: str | Path) -> None:
         """Write it to a ``.npz`` file, whole or not at all."""
