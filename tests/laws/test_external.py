@@ -224,9 +224,7 @@ def test_the_driver_reads_columns_of_their_names(tmp_path):
     assert rows[1].startswith("1.0,40.0,0.5,")
     with pytest.raises(ValueError, match="there is no column pressure"):
         LoadPath.read(file, 3, ("pressure",))
-    with pytest.raises(
-        ValueError, match="unknown column 'temperature'; in 3D there may be time"
-    ):
+    with pytest.raises(ValueError, match="unknown column 'temperature'; in 3D there may be time"):
         LoadPath.read(file, 3)
     file.write_text("time,temperature,moisture,stress_11\n0,,0,0\n")
     with pytest.raises(ValueError, match="temperature must have a value in every row"):
