@@ -7,6 +7,10 @@ composite is a deep material network from a database (``--law dmn``), a full-fie
     python solvers/plate_with_hole.py --volume-fraction 0.25
     mpiexec -n 2 python solvers/plate_with_hole.py
     python solvers/plate_with_hole.py --compare
+
+A run that was stopped goes on from its last checkpoint, on any number of ranks:
+
+    mpiexec -n 2 python solvers/plate_with_hole.py --restart
 """
 
 import json
@@ -26,15 +30,18 @@ from rich.table import Table
 
 from dmn_fem.database import Database
 from dmn_fem.fem import (
+    History,
     MaterialField,
     ResultFile,
     StepFailed,
     Stepper,
     draw_cells,
     equivalent_stress,
+    load_checkpoint,
     mandel_strain,
     reaction_force,
     read_mesh,
+    save_checkpoint,
 )
 from dmn_fem.homogenization import DataRecipe, UnitCellLaw
 from dmn_fem.laws import Law, PhaseLaw, State, Status, read_phases
@@ -180,8 +187,13 @@ def run(
     label: str,
     output: Path | None,
     unloaded: float | None = None,
+    checkpoint_every: int = 1,
+    restart: bool = False,
 ) -> Any:
     """Pull to a mean strain and unload to a displacement, by default to that of zero force.
+
+    With an output folder a checkpoint is written there after every so many steps; a restart goes
+    on from it.
 
     Returns:
         Rows of time, displacement and force, the stress-free state included.
@@ -192,8 +204,15 @@ def run(
     def load(time: float) -> None:
         plate.pull.value = np.interp(time, turns, displacements)
 
-    stepper = Stepper(plate.problem, [material], load)
+    failures = None if output is None else output / "failures"
+    stepper = Stepper(plate.problem, [material], load, failures=failures)
     curve = [(0.0, 0.0, 0.0)]
+    if restart and output is not None:
+        curve = [tuple(row) for row in load_checkpoint(output / "checkpoint", stepper)["curve"]]
+
+    def until(time: float) -> list[tuple[float, float, float]]:
+        return [row for row in curve if row[0] <= time]
+
     columns = (
         *Progress.get_default_columns(),
         MofNCompleteColumn(),
@@ -204,7 +223,15 @@ def run(
         results = None
         if output is not None:
             quantities = ["stress", "strain", *sorted(material.law.averages(material.state))]
-            results = ResultFile(output / "plate_with_hole.pvd", u, material, quantities)
+            results = ResultFile(
+                output / "plate_with_hole.pvd", u, material, quantities, resume=stepper.time
+            )
+            history = History(
+                output / "history.csv",
+                [material],
+                {"displacement": lambda: curve[-1][1], "force": lambda: curve[-1][2]},
+                resume=stepper.time,
+            )
 
         def advance(times: Any) -> None:
             for step in stepper.run(times):
@@ -212,21 +239,25 @@ def run(
                 curve.append((step.time, float(plate.pull.value), force))
                 if results is not None:
                     results.write(step.time)
+                    history.write(step)
+                    if stepper.steps % checkpoint_every == 0:
+                        save_checkpoint(output / "checkpoint", stepper, {"curve": curve})
                 now = f"force {force:.5f}, {step.iterations} iterations"
                 progress.update(bar, completed=min(2 * steps + 1, 1 + steps * step.time), now=now)
 
         # A first small step is elastic; its stiffness says about where unloading ends.
         advance([0.0, 0.01])
-        stiffness = curve[-1][2] / curve[-1][1]
+        _, displacement, force = until(0.01)[-1]
+        stiffness = force / displacement
         advance([0.01, *np.linspace(0.0, 1.0, steps + 1)[1:]])
-        if output is not None:
+        if output is not None and stepper.time == 1.0:
             stress = equivalent_stress(material.cell_average("stress"))
             draw_cells(output / "stress.png", stress, "von Mises stress at the peak", u)
-        displacements[2] = peak - curve[-1][2] / stiffness if unloaded is None else unloaded
+        displacements[2] = peak - until(1.0)[-1][2] / stiffness if unloaded is None else unloaded
         advance(np.linspace(1.0, 2.0, steps + 1))
         # It may have yielded in reverse: secant steps to zero force.
         for turn in (3.0, 4.0) if unloaded is None else ():
-            (_, before, force_before), (_, now, force) = curve[-2:]
+            (_, before, force_before), (_, now, force) = until(turn - 1.0)[-2:]
             if abs(force) < 1e-3 * max(row[2] for row in curve):
                 break
             turns.append(turn)
@@ -240,7 +271,6 @@ def run(
                 "mean equivalent plastic strain of the matrix",
                 u,
             )
-            results.close()
     return np.array(curve)
 
 
@@ -325,6 +355,10 @@ def main(
         typer.Option(min=1, help="Voxels along a cell of FE²; the database's if not given."),
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder.")] = Path("results/plate_with_hole"),
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="So many increments.")] = 1,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Go on from the checkpoint in the output folder.")
+    ] = False,
     comparison: Annotated[
         bool, typer.Option("--compare", help="DMN against FE² on the coarse mesh.")
     ] = False,
@@ -347,7 +381,15 @@ def main(
             clocked = Clocked(laws[law])
             # A unit cell is converged to 1e-6, a network far below.
             plate = Plate(clocked, mesh_file, 1e-6 if law is LawName.FE2 else 1e-12)
-            curve = run(plate, strain, steps, law, output)
+            curve = run(
+                plate,
+                strain,
+                steps,
+                law,
+                output,
+                checkpoint_every=checkpoint_every,
+                restart=restart,
+            )
             if MPI.COMM_WORLD.rank == 0:
                 path = output / "force_displacement.csv"
                 header = "time,displacement,force"

@@ -35,13 +35,15 @@ from dmn_fem.fem._linear_solver import choose_linear_solver  # noqa: E402
 from dmn_fem.fem._mapping import cell_values, cell_values_from  # noqa: E402
 from dmn_fem.fem._material import MaterialField  # noqa: E402
 from dmn_fem.fem._mesh import TaggedMesh, read_mesh  # noqa: E402
-from dmn_fem.fem._output import ResultFile, draw_cells, equivalent_stress, reaction_force  # noqa: E402
+from dmn_fem.fem._output import draw_cells, equivalent_stress, reaction_force  # noqa: E402
 from dmn_fem.fem._path_control import PathControl, PathStep  # noqa: E402
 from dmn_fem.fem._picture import draw_body  # noqa: E402
 from dmn_fem.fem._programme import Programme  # noqa: E402
+from dmn_fem.fem._results import History, ResultFile  # noqa: E402
 from dmn_fem.fem._stepper import Step, Stepper  # noqa: E402
 
 __all__ = [
+    "History",
     "MaterialField",
     "PathControl",
     "PathStep",

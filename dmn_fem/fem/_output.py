@@ -1,19 +1,13 @@
-"""What comes out of a run: reaction forces, files for ParaView, pictures of cell values."""
+"""What comes out of a run: reaction forces, pictures of cell values."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from dolfinx import fem, la
 from dolfinx.fem.petsc import NonlinearProblem
-from dolfinx.io import VTKFile
 from matplotlib.figure import Figure
 from mpi4py import MPI
 from numpy.typing import NDArray
-
-from dmn_fem.fem._material import MaterialField
 
 
 def reaction_force(problem: NonlinearProblem, dofs: NDArray[np.integer]) -> float:
@@ -50,53 +44,6 @@ def equivalent_stress(stress: fem.Function) -> fem.Function:
     equivalent = fem.Function(space, name="equivalent_stress")
     equivalent.x.array[:] = np.sqrt(1.5 * np.sum(deviator**2, axis=(1, 2)))
     return equivalent
-
-
-class ResultFile:
-    """Displacement and cell averages over time, for ParaView: a ``.pvd`` with its ``.vtu`` files.
-
-    Collective; a context manager.
-
-    Args:
-        path: The ``.pvd`` file.
-        u: Displacement; its values at the mesh's vertices are written.
-        field: Material field.
-        quantities: Names for `MaterialField.cell_average`.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        u: fem.Function,
-        field: MaterialField,
-        quantities: Sequence[str] = ("stress",),
-    ) -> None:
-        mesh = u.function_space.mesh
-        self._u, self._field, self._quantities = u, field, tuple(quantities)
-        space = fem.functionspace(mesh, ("Lagrange", 1, u.ufl_shape))
-        self._vertices = fem.Function(space, name="displacement")
-        self._file = VTKFile(mesh.comm, str(path), "w")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
-
-    def write(self, time: float) -> None:
-        """Add the accepted state at a time."""
-        self._vertices.interpolate(self._u)
-        averages = [self._field.cell_average(name) for name in self._quantities]
-        self._file.write_function([self._vertices, *averages], time)
 
 
 def draw_cells(

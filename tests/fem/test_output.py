@@ -2,11 +2,9 @@ import fem_checks
 import matplotlib.image
 import numpy as np
 import pytest
-import pyvista
-from fem_models import GRADIENT, distorted, model, plastic_law, tension
+from fem_models import distorted, model, plastic_law, tension
 
 from dmn_fem.fem import (
-    ResultFile,
     Stepper,
     draw_body,
     draw_cells,
@@ -41,25 +39,6 @@ def test_equivalent_stress_of_uniaxial_stress():
     stress = fem.Function(fem.functionspace(domain, ("DG", 0, (3, 3))))
     stress.x.array.reshape(-1, 9)[:, 4] = -3.0
     np.testing.assert_allclose(equivalent_stress(stress).x.array, 3.0)
-
-
-def test_files_open_elsewhere_with_the_right_values(tmp_path):
-    problem, material, load = model(plastic_law(2), distorted(2))
-    quantities = ("stress", "matrix.equivalent_plastic_strain")
-    with ResultFile(tmp_path / "run.pvd", problem.u, material, quantities) as file:
-        for step in Stepper(problem, [material], load).run([0.0, 0.5, 1.0]):
-            file.write(step.time)
-    reader = pyvista.PVDReader(tmp_path / "run.pvd")
-    assert reader.time_values == [0.5, 1.0]
-    reader.set_active_time_value(1.0)
-    grid = reader.read()[0]
-    expected = grid.points[:, :2] @ GRADIENT[:2, :2].T
-    np.testing.assert_allclose(grid["displacement"][:, :2], expected, atol=1e-15)
-    stress = material.cell_average("stress").x.array.reshape(-1, 9)
-    np.testing.assert_allclose(grid.cell_data["stress"], stress, atol=1e-12)
-    plastic = grid.cell_data["matrix.equivalent_plastic_strain"]
-    np.testing.assert_allclose(plastic, plastic[0], rtol=1e-9)
-    assert plastic[0] > 0
 
 
 @pytest.mark.parametrize("cell", [mesh.CellType.triangle, mesh.CellType.quadrilateral])

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,13 @@ def test_one_and_two_ranks_give_the_same_curve(tmp_path, database):
     assert one[peak, 1] == 0.01
     assert abs(one[-1, 2]) < 1e-2 * one[peak, 2]  # unloaded
     assert 0.005 < one[-1, 1] < 0.0099  # and plastic
+    # Two ranks go on where one would have been stopped: nothing is left to do but the last steps.
+    os.replace(tmp_path / "1" / "checkpoint.previous", tmp_path / "1" / "checkpoint")
+    done = solve(tmp_path / "1", *arguments, "--restart", ranks=2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    np.testing.assert_allclose(curve(tmp_path / "1"), one, rtol=0, atol=1e-10 * one[:, 2].max())
+    history = np.loadtxt(tmp_path / "1" / "history.csv", delimiter=",", skiprows=1)
+    np.testing.assert_array_equal(history[:, 0], one[1:, 0])
     names = {path.name for path in (tmp_path / "2").iterdir()}
     assert {
         "force_displacement.png",

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import pyvista
+from fem_models import GRADIENT, distorted, model, plastic_law, tension
+
+from dmn_fem.fem import History, ResultFile, Stepper, reaction_force
+
+# isort: split
+
+
+def test_files_open_elsewhere_with_the_right_values(tmp_path):
+    problem, material, load = model(plastic_law(2), distorted(2))
+    quantities = ("stress", "matrix.equivalent_plastic_strain")
+    file = ResultFile(tmp_path / "run.pvd", problem.u, material, quantities, points=True)
+    for step in Stepper(problem, [material], load).run([0.0, 0.5, 1.0]):
+        file.write(step.time)
+    reader = pyvista.PVDReader(tmp_path / "run.pvd")
+    assert reader.time_values == [0.5, 1.0]
+    reader.set_active_time_value(1.0)
+    grid = reader.read()[0]
+    expected = grid.points[:, :2] @ GRADIENT[:2, :2].T
+    np.testing.assert_allclose(grid["displacement"][:, :2], expected, atol=1e-15)
+    stress = material.cell_average("stress").x.array.reshape(-1, 9)
+    np.testing.assert_allclose(grid.cell_data["stress"], stress, atol=1e-12)
+    plastic = grid.cell_data["matrix.equivalent_plastic_strain"]
+    np.testing.assert_allclose(plastic, plastic[0], rtol=1e-9)
+    assert plastic[0] > 0
+
+    cloud = pyvista.PVDReader(tmp_path / "run_points.pvd")
+    cloud.set_active_time_value(1.0)
+    points = cloud.read()[0]
+    positions = material.positions(material.cells).reshape(-1, 2)
+    np.testing.assert_allclose(points.points[:, :2], positions, atol=1e-15)
+    np.testing.assert_allclose(points["stress"], stress[[0] * len(positions)], atol=1e-9)
+    np.testing.assert_allclose(points["matrix.equivalent_plastic_strain.max"], plastic[0])
+
+
+def test_results_and_histories_go_on_after_a_restart(tmp_path):
+    problem, material, load, dofs = tension(plastic_law(2), distorted(2, 2))
+    stepper = Stepper(problem, [material], load)
+
+    def outputs(**resume):
+        force = {"force": lambda: reaction_force(problem, dofs)}
+        return (
+            ResultFile(tmp_path / "run.pvd", problem.u, material, **resume),
+            History(tmp_path / "history.csv", [material], force, **resume),
+        )
+
+    results, history = outputs()
+    for step in stepper.run([0.0, 0.25, 0.5, 0.75]):
+        results.write(step.time)
+        history.write(step)
+    whole = (tmp_path / "history.csv").read_text()
+    (tmp_path / "history.csv").write_text(whole + "0.8,0.0")  # killed in the middle of a row
+    results, history = outputs(resume=0.5)
+    assert pyvista.PVDReader(tmp_path / "run.pvd").time_values == [0.25, 0.5, 0.75]
+    results.write(0.6)
+    history.write(step)
+    assert (tmp_path / "history.csv").read_text() == whole
+    reader = pyvista.PVDReader(tmp_path / "run.pvd")
+    assert reader.time_values == [0.25, 0.5, 0.6]
+    rows = np.loadtxt(tmp_path / "history.csv", delimiter=",", skiprows=1)
+    assert whole.splitlines()[0] == "time,dt,iterations,cutbacks,internal_work,force"
+    np.testing.assert_array_equal(rows[:, 0], [0.25, 0.5, 0.75])
+    assert rows[-1, 4] == material.internal_work
+    assert rows[-1, 5] == reaction_force(problem, dofs)
+
+
+def test_a_foreign_file_is_not_gone_on_with(tmp_path):
+    problem, material, _, _ = tension(plastic_law(2), distorted(2, 1))
+    for name in ("run.pvd", "history.csv"):
+        (tmp_path / name).write_text("something else\n")
+    with pytest.raises(ValueError, match=r"run.pvd: is no collection of results"):
+        ResultFile(tmp_path / "run.pvd", problem.u, material, resume=0.5)
+    with pytest.raises(ValueError, match=r"history.csv: has not the columns time, dt"):
+        History(tmp_path / "history.csv", [material], {}, resume=0.5)
