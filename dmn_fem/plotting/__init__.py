@@ -1,5 +1,6 @@
 """Pictures: phase images, responses of a point, networks, and what a database spans."""
 
+from dmn_fem.plotting._animation import plot_results
 from dmn_fem.plotting._figures import check_picture, new_figure
 from dmn_fem.plotting._images import plot_descriptions, plot_image
 from dmn_fem.plotting._maps import plot_design_map
@@ -18,6 +19,7 @@ __all__ = [
     "plot_histograms",
     "plot_image",
     "plot_response",
+    "plot_results",
     "plot_tree",
     "plot_validation",
     "write_report",

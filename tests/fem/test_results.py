@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import pyvista
 from fem_models import GRADIENT, distorted, model, plastic_law, tension
+from PIL import Image
 
 from dmn_fem.fem import History, ResultFile, Stepper, reaction_force
-
-# isort: split
+from dmn_fem.plotting import plot_results
 
 
 def test_files_open_elsewhere_with_the_right_values(tmp_path):
@@ -74,3 +74,27 @@ def test_a_foreign_file_is_not_gone_on_with(tmp_path):
         ResultFile(tmp_path / "run.pvd", problem.u, material, resume=0.5)
     with pytest.raises(ValueError, match=r"history.csv: has not the columns time, dt"):
         History(tmp_path / "history.csv", [material], {}, resume=0.5)
+
+
+def test_results_as_picture_and_animation(tmp_path):
+    problem, material, load, _ = tension(plastic_law(2), distorted(2, 2))
+    file = ResultFile(tmp_path / "run.pvd", problem.u, material)
+    for step in Stepper(problem, [material], load).run([0.0, 1.0, 2.0]):
+        file.write(step.time)
+    for name in ("run.gif", "run.png"):
+        plot_results(tmp_path / "run.pvd", tmp_path / name, "stress", magnification=50)
+    with Image.open(tmp_path / "run.gif") as animation:
+        assert animation.n_frames == 2
+        frames = []
+        for number in range(2):
+            animation.seek(number)
+            frames.append(np.asarray(animation.convert("RGB"), dtype=float))
+    with Image.open(tmp_path / "run.png") as picture:
+        last = np.asarray(picture.convert("RGB"), dtype=float)
+    # The body moves under a still camera, and is a good part of the picture.
+    assert np.abs(frames[1] - frames[0]).mean() > 5
+    assert (last < 200).any(axis=2).mean() > 0.1
+    with pytest.raises(ValueError, match="no cell value 'strain'; there are stress"):
+        plot_results(tmp_path / "run.pvd", tmp_path / "run.png", "strain")
+    with pytest.raises(ValueError, match=r"run.mp4: pictures of results go to .png or .gif"):
+        plot_results(tmp_path / "run.pvd", tmp_path / "run.mp4", "stress")
