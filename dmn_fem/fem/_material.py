@@ -63,6 +63,8 @@ class MaterialField:
             columns are its axes. Either UFL, evaluated once at every quadrature point, or an array
             with a row for every owned cell of the mesh. Strains are turned into the frame, stress,
             tangent and averages back.
+        network: For a law of several networks, the number of its own for every owned cell of the
+            mesh, as `Database.at_points` gives it.
 
     Raises:
         ValueError: If strain, mesh and law are of different dimensions, external fields are
@@ -80,6 +82,7 @@ class MaterialField:
         mesh: Mesh | None = None,
         entity_maps: Sequence[EntityMap] = (),
         frame: Any = None,
+        network: NDArray[np.integer] | None = None,
     ) -> None:
         mesh = mesh_of(strain, mesh, entity_maps)
         if mesh.topology.dim != law.dimension or strain.ufl_shape != (law.strain_size,):
@@ -143,7 +146,12 @@ class MaterialField:
             axes = rotations(axes, rank, law.dimension, mesh.comm)
             self._frame = Frame(axes, size)
         count = self.cells.size * len(points)
-        self.state = law.allocate(count)
+        if network is None:
+            self.state = law.allocate(count)
+        else:
+            own = of_cells(network, owned, self.cells, "network", mesh.comm)
+            allocate: Any = law.allocate  # of a law that has networks
+            self.state = allocate(count, network=np.repeat(own, len(points)))
         self._strains = np.zeros((self.cells.size, len(points), size))
         self._integrated: Array | None = None
         self._tangent_is_current = False

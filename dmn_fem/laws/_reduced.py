@@ -6,7 +6,7 @@ plane-stress and shell elastoplasticity). Any law will do: it is asked, never op
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,9 @@ class PlaneStrain:
         self.law = law
         self.external = law.external
 
-    def allocate(self, points: int) -> State:
-        """See `Law`."""
-        return self.law.allocate(points)
+    def allocate(self, points: int, **options: Any) -> State:
+        """See `Law`; with what the law takes besides."""
+        return self.law.allocate(points, **options)
 
     def averages(self, state: State) -> dict[str, Array]:
         """See `Law`."""
@@ -152,9 +152,9 @@ class _Condensed:
         self._prescribed = np.array(prescribed)
         self._free = np.setdiff1d(np.arange(law.strain_size), self._prescribed)
 
-    def allocate(self, points: int) -> State:
-        """See `Law`."""
-        inner = self.law.allocate(points)
+    def allocate(self, points: int, **options: Any) -> State:
+        """See `Law`; with what the law takes besides."""
+        inner = self.law.allocate(points, **options)
         return _FreeState(inner, points, self._prescribed.size, self._free.size)
 
     def averages(self, state: State) -> dict[str, Array]:

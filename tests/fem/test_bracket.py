@@ -1,0 +1,70 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from dmn_fem.database import Database, Descriptor
+from dmn_fem.network import Network
+
+ROOT = Path(__file__).parents[2]
+SOLVER = ROOT / "solvers" / "bracket.py"
+COARSE = ROOT / "meshes" / "bracket_coarse.msh"
+
+
+@pytest.fixture
+def database(tmp_path):
+    """Small random networks at the corners of the descriptors of short fibres."""
+    rng = np.random.default_rng(5)
+    network = Network.random(3, ("matrix", "fibre"), [0.9, 0.1], 8, rng)
+    corners = [(1 / 3, 1 / 3), (0.5, 0.5), (1.0, 0.0)]
+    values = [(*corner, fraction) for corner in corners for fraction in (0.05, 0.2)]
+    networks = [network.with_phase_fraction([1 - value[2], value[2]]) for value in values]
+    names = ("orientation_1", "orientation_2", "volume_fraction")
+    path = tmp_path / "small.safetensors"
+    Database(networks, [Descriptor(name) for name in names], values).save(path)
+    return path
+
+
+def solve(output, *arguments, ranks=1):
+    launcher = [Path(sys.executable).with_name("mpiexec"), "-n", str(ranks)] if ranks > 1 else []
+    command = [*launcher, sys.executable, SOLVER, "--output", output, *arguments]
+    return subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_one_and_two_ranks_press_with_the_same_force(tmp_path, database):
+    arguments = ["--database", database, "--mesh", COARSE, "--steps", "1", "--peak", "6"]
+    curves = []
+    for ranks in (1, 2):
+        done = solve(tmp_path / str(ranks), *arguments, ranks=ranks)
+        assert done.returncode == 0, done.stdout + done.stderr
+        path = tmp_path / str(ranks) / "force_displacement.csv"
+        curves.append(np.loadtxt(path, delimiter=",", skiprows=1))
+    one, two = curves
+    np.testing.assert_allclose(one, two, rtol=0, atol=1e-8 * one[:, 2].max())
+    peak = one[:, 2].argmax()
+    assert one[peak, 1] == 6.0
+    # Less force than an elastic bracket would have, which comes back by the line of unloading.
+    stiffness = (one[peak, 2] - one[-1, 2]) / (one[peak, 1] - one[-1, 1])
+    assert one[peak, 2] < 0.97 * stiffness * 6.0
+    for name in ("stress", "plastic_strain", "alignment", "force_displacement"):
+        picture = matplotlib.image.imread(tmp_path / "2" / f"{name}.png")[..., :3]
+        assert picture.std() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("option", "file", "message"),
+    [
+        ("--flow", "none.csv", "none.csv: no table of numbers"),
+        ("--mesh", "none.msh", "none.msh: not a mesh that meshio reads"),
+    ],
+)
+def test_wrong_input_is_one_line_and_status_1(tmp_path, option, file, message):
+    done = solve(tmp_path, option, tmp_path / file)
+    assert done.returncode == 1
+    assert message in done.stderr.replace("\n", "")
+    assert "Traceback" not in done.stderr
