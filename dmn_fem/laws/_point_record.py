@@ -52,7 +52,9 @@ class PointRecord:
     @property
     def components(self) -> str:
         """The strain at the end of the step in words: its tensor components."""
-        dimension = 2 if self.strain.size == 4 else 3
+        dimension = {4: 2, 6: 3}.get(self.strain.size)
+        if dimension is None:  # of a bar
+            return ", ".join(f"{value:.6g}" for value in self.strain)
         values = zip(COMPONENTS[dimension], self.strain / component_scale(dimension), strict=True)
         return ", ".join(f"{name} {value:.6g}" for name, value in values)
 

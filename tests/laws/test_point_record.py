@@ -55,6 +55,11 @@ def test_what_is_saved_is_loaded(tmp_path, record):
         np.testing.assert_array_equal(loaded.state[name], values)
 
 
+def test_strains_are_told_in_tensor_components(record):
+    assert record.components == "11 0.003, 22 -0.001, 33 0, 12 0.00176777, 13 0, 23 0"
+    assert replace(record, strain=np.array([0.1])).components == "0.1"  # of a bar
+
+
 def test_replay_answers_as_the_law_did(law, record):
     state, stress = law.allocate(1), np.zeros((1, 6))
     for strain in (record.strain_before, record.strain):
