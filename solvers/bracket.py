@@ -129,21 +129,21 @@ def run(bracket: Bracket, peak: float, steps: int, output: Path) -> np.ndarray:
     stepper = Stepper(bracket.problem, [material], load, growth=1.25)
     curve = [(0.0, 0.0, 0.0)]
     quantities = ["stress", "strain", "matrix.equivalent_plastic_strain", "fibre.stress"]
-    with ResultFile(output / "bracket.pvd", u, material, quantities) as results:
-        for step in stepper.run(programme.times(steps)):
-            force = -reaction_force(bracket.problem, bracket.pressed)
-            curve.append((step.time, -float(bracket.down.value), force))
-            console.print(
-                f"time {step.time:.3f}  force {force:9.3f}  {step.iterations} iterations"
-                + (f"  after {step.cutbacks} shorter steps" if step.cutbacks else "")
-            )
-            if step.requested:
-                results.write(step.time)
-            if step.time == 1.0:
-                stress = equivalent_stress(material.cell_average("stress"))
-                draw_body(output / "stress.png", stress, "von Mises stress", u)
-                plastic = material.cell_average("matrix.equivalent_plastic_strain")
-                draw_body(output / "plastic_strain.png", plastic, "matrix plastic strain", u)
+    results = ResultFile(output / "bracket.pvd", u, material, quantities)
+    for step in stepper.run(programme.times(steps)):
+        force = -reaction_force(bracket.problem, bracket.pressed)
+        curve.append((step.time, -float(bracket.down.value), force))
+        console.print(
+            f"time {step.time:.3f}  force {force:9.3f}  {step.iterations} iterations"
+            + (f"  after {step.cutbacks} shorter steps" if step.cutbacks else "")
+        )
+        if step.requested:
+            results.write(step.time)
+        if step.time == 1.0:
+            stress = equivalent_stress(material.cell_average("stress"))
+            draw_body(output / "stress.png", stress, "von Mises stress", u)
+            plastic = material.cell_average("matrix.equivalent_plastic_strain")
+            draw_body(output / "plastic_strain.png", plastic, "matrix plastic strain", u)
     draw_body(output / "alignment.png", bracket.alignment(), "fibre alignment")
     return np.array(curve)
 
