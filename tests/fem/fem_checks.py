@@ -124,7 +124,7 @@ def surrender():
 def sabotage(faults, times=(0.0, 0.3, 1.0)):
     """Whatever fails wherever on the way, the end is that of the same steps without failures."""
     law = Sabotaged(network_law(2), faults)
-    problem, material, load, _ = tension(law, distorted(2, 3))
+    problem, material, load, _ = tension(law, distorted(2, 2))
 
     def counted(time):
         law.attempt, law.call = law.attempt + 1, 0
@@ -136,7 +136,7 @@ def sabotage(faults, times=(0.0, 0.3, 1.0)):
     assert [step.time for step in steps if step.requested] == list(times[1:])
     assert sum(step.cutbacks for step in steps) == MPI.COMM_WORLD.allreduce(law.fired)
 
-    healthy, healthy_material, healthy_load, _ = tension(network_law(2), distorted(2, 3))
+    healthy, healthy_material, healthy_load, _ = tension(network_law(2), distorted(2, 2))
     list(Stepper(healthy, [healthy_material], healthy_load).run([0.0, *ends]))
     np.testing.assert_allclose(problem.u.x.array, healthy.u.x.array, atol=1e-12)
     for name, values in material.state.export().items():
@@ -151,7 +151,7 @@ def random_sabotage():
     """The same at random on every rank."""
     rng = np.random.default_rng(5)
     size, fired = MPI.COMM_WORLD.size, 0
-    for _ in range(5):
+    for _ in range(3):
         attempts = rng.choice(8, size=3, replace=False)
         fired += sabotage(
             {
@@ -159,7 +159,7 @@ def random_sabotage():
                 for attempt in attempts
             }
         )
-    assert MPI.COMM_WORLD.allreduce(fired) > 3
+    assert MPI.COMM_WORLD.allreduce(fired) >= 3
 
 
 TIMES = [0.0, 0.4, 1.0]
