@@ -162,11 +162,12 @@ class Wrong(ByFormula):
 
 
 def test_new_values_that_do_not_fit_are_named() -> None:
+    law = NetworkLaw(
+        Network.random(3, ("a", "b"), (0.5, 0.5), 4, np.random.default_rng(0)),
+        {"a": Wrong(1.0, 1.0), "b": LinearElastic(1.0, 0.2)},
+    )
     with pytest.raises(ValueError, match="Wrong: viscous_strain has 5 new values; its field has 6"):
-        NetworkLaw(
-            Network.random(3, ("a", "b"), (0.5, 0.5), 4, np.random.default_rng(0)),
-            {"a": Wrong(1.0, 1.0), "b": LinearElastic(1.0, 0.2)},
-        )
+        law.integrate(np.zeros((1, 6)), law.allocate(1), np.empty((1, 6)))
 
 
 def test_machine_code_depends_on_the_source(tmp_path, monkeypatch):

@@ -98,8 +98,7 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
             check=True,
         )
         answers.append(json.loads(done.stdout))
-    (_, compiled, _), (loaded, none, _) = answers
-    assert sum(compiled) > 0
+    loaded, none, _ = answers[1]
     assert min(loaded) > 0
     assert none == [0, 0]
     assert answers[0][2] == answers[1][2]
