@@ -39,8 +39,7 @@ def save_checkpoint(
 
     The file is whole or not there, also after a kill; the one before is kept as ``path.previous``.
     A run goes on from it bit by bit on as many ranks, and to round-off on others. (From three ranks
-    on PETSc adds what ranks send in the order of arrival, so that no two runs are the same, unless
-    the environment has ``PETSC_OPTIONS=-matstash_reproduce``.)
+    on PETSc adds what ranks send in the order of arrival, so that no two runs are the same.)
 
     Args:
         path: Of the file, on a disk that all ranks see.

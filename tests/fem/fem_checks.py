@@ -199,7 +199,8 @@ def restart(folder):
         for _ in stepper.run(TIMES):
             pass
         save_checkpoint(again, stepper)
-        if comm.rank == 0 and start == half:
+        # From three ranks on PETSc adds what ranks send in the order of arrival.
+        if comm.rank == 0 and start == half and comm.size < 3:
             assert again.read_bytes() == whole.read_bytes()  # every bit
         elif comm.rank == 0:
             for one, other in zip(numbers(again), numbers(whole), strict=True):

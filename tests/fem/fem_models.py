@@ -13,7 +13,6 @@ from dmn_fem.online import NetworkLaw, material_law
 from dolfinx import fem, mesh
 from dolfinx.fem.petsc import NonlinearProblem
 from mpi4py import MPI
-from petsc4py import PETSc
 
 ELASTIC = LinearElastic(young_modulus=100.0, poisson_ratio=0.3)
 PLASTIC = J2Plasticity(
@@ -175,8 +174,6 @@ def two_materials(left, right, domain):
     bottom = fem.locate_dofs_geometrical(V, lambda x: np.isclose(x[1], 0))
     top = fem.locate_dofs_geometrical(V, lambda x: np.isclose(x[1], 1))
     held, pulled = fem.Function(V), fem.Function(V)
-    if domain.comm.size > 2:  # otherwise PETSc adds what ranks send in the order of arrival
-        PETSc.Options().setValue("matstash_reproduce", "true")
     problem = NonlinearProblem(
         F,
         u,
