@@ -37,7 +37,7 @@ DEFLECTION = 0.06
 def main() -> None:
     """Run on every number of ranks, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, default=10, help="through the height of the bar")
+    parser.add_argument("--cells", type=int, default=11, help="through the height of the bar")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--weak", action="store_true", help="--cells are those of one rank")
