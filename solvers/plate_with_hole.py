@@ -249,7 +249,7 @@ def run(
         advance([0.0, 0.01])
         _, displacement, force = until(0.01)[-1]
         stiffness = force / displacement
-        advance([0.01, *np.linspace(0.0, 1.0, steps + 1)[1:]])
+        advance([0.01, *(time for time in np.linspace(0.0, 1.0, steps + 1) if time > 0.01)])
         if output is not None and stepper.time == 1.0:
             stress = equivalent_stress(material.cell_average("stress"))
             draw_cells(output / "stress.png", stress, "von Mises stress at the peak", u)

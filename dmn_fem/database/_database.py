@@ -212,7 +212,8 @@ class Database:
                 ExtrapolationWarning,
                 stacklevel=2,
             )
-        return tuple(networks), index.reshape(-1)
+        # Of no points there is a network, too: a rank without cells has a law all the same.
+        return tuple(networks or self.networks[:1]), index.reshape(-1)
 
     def left_out(self, number: int) -> Network | None:
         """The network that the others give where one stands; None at a vertex of their hull."""

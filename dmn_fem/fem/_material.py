@@ -165,7 +165,7 @@ class MaterialField:
         """What evaluates a UFL expression at the quadrature points."""
         # Expressions of DOLFINx 0.10 know no maps.
         maps = {"entity_maps": list(self._entity_maps)} if self._entity_maps else {}
-        return fem.Expression(expression, self._points, **maps)
+        return fem.Expression(expression, self._points, comm=self.mesh.comm, **maps)
 
     def _local(self, strains: Array) -> Array:
         """Strains in the axes of the law."""
@@ -342,8 +342,13 @@ class MaterialField:
             position=self.positions(owned)[0, point],
             cell=-1 if self.input_cells is None else int(self.input_cells[cell]),
             point=point,
+            network=int(self.state.network[index]),
             message=message,
         )
+
+    def in_global_axes(self, values: Array) -> Array:
+        """Mandel vectors of all owned points in the law's axes, (cells, points, s), turned."""
+        return values if self._frame is None else self._frame.to_global(values)
 
     def positions(self, cells: NDArray[np.int32]) -> Array:
         """Coordinates of the quadrature points of some cells, (cells, points, dimension)."""
@@ -376,8 +381,8 @@ class MaterialField:
         values = quantities[name]
         width = values.shape[1] if values.ndim > 1 else 1
         values = values.reshape(self.cells.size, len(self._points), width)
-        if name in known and self._frame is not None and values.shape[-1] in (4, 6):
-            values = self._frame.to_global(values)
+        if name in known and values.shape[-1] in (4, 6):
+            values = self.in_global_axes(values)
         shares = self._volumes / self._volumes.sum(axis=1, keepdims=True)
         average = np.einsum("cq,cqi->ci", shares, values)
         if average.shape[1] in (4, 6):

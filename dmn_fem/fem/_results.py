@@ -93,7 +93,11 @@ class ResultFile:
         places = field.positions(field.cells).reshape(field.state.points, -1)
         known: dict[str, Array] = {"stress": field.export(np.arange(len(field.cells)))[1]}
         known["stress"] = known["stress"].reshape(field.state.points, field.law.strain_size)
-        known |= field.law.averages(field.state)
+        by_cell = (len(field.cells), -1, field.law.strain_size)
+        for name, values in field.law.averages(field.state).items():
+            if len(values) and values.shape[1:] == by_cell[2:]:
+                values = field.in_global_axes(values.reshape(by_cell)).reshape(values.shape)
+            known[name] = values
         known |= {f"{name}.max": values for name, values in field.law.maxima(field.state).items()}
         data = {
             name: to_tensor(values).reshape(-1, 9) if values.shape[1:] in ((4,), (6,)) else values
@@ -102,6 +106,22 @@ class ResultFile:
         position = np.zeros((len(places), 3))
         position[:, : places.shape[1]] = places
         return meshio.Mesh(position, [("vertex", np.arange(len(places))[:, None])], data)
+
+
+def all_or_none(comm: MPI.Intracomm, write: Callable[[], object]) -> None:
+    """Write what this rank has to; if one rank cannot, all raise. Collective.
+
+    Raises:
+        OSError: On all ranks, that of the first rank which could not.
+    """
+    error = None
+    try:
+        write()
+    except OSError as wrong:
+        error = wrong.errno, wrong.strerror, wrong.filename
+    failed = [each for each in comm.allgather(error) if each is not None]
+    if failed:
+        raise OSError(*failed[0])
 
 
 class _Collection:
@@ -130,8 +150,12 @@ class _Collection:
         self._number += 1
         name = f"{self._path.stem}_{self._number:05d}_{self._comm.rank}.vtu"
         if something:
-            mesh.write(self._path.with_name(name))
+            own = self._path.with_name(name)
+            all_or_none(self._comm, lambda: mesh.write(own))
+        else:
+            all_or_none(self._comm, lambda: None)
         names = self._comm.gather(name if something else None)
+        content = b""
         if self._comm.rank == 0:
             parts = [(time, each, part) for part, each in enumerate(names or ()) if each]
             self._entries += parts
@@ -142,7 +166,11 @@ class _Collection:
                     collection, "DataSet", timestep=repr(float(when)), part=str(part), file=file
                 )
             ElementTree.indent(root)
-            write_atomically(self._path, ElementTree.tostring(root, xml_declaration=True))
+            content = ElementTree.tostring(root, xml_declaration=True)
+        all_or_none(
+            self._comm,
+            lambda: write_atomically(self._path, content) if self._comm.rank == 0 else None,
+        )
 
 
 class History:
@@ -178,17 +206,23 @@ class History:
         rows = self._comm.bcast(rows)
         if isinstance(rows, ValueError):
             raise rows
-        if self._comm.rank == 0:
-            write_atomically(self._path, _lines([header, *rows]).encode())
+        content = _lines([header, *rows]).encode()
+        all_or_none(
+            self._comm,
+            lambda: write_atomically(self._path, content) if self._comm.rank == 0 else None,
+        )
 
     def write(self, step: Step) -> None:
         """Add a row for an accepted step."""
         work = sum(field.internal_work for field in self._fields)
         row = [step.time, step.dt, step.iterations, step.cutbacks, float(work)]
         row += [float(quantity()) for quantity in self._quantities.values()]
-        if self._comm.rank == 0:
+
+        def append() -> None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(_lines([row]))
+
+        all_or_none(self._comm, append if self._comm.rank == 0 else lambda: None)
 
 
 def _lines(rows: Sequence[Sequence[object]]) -> str:

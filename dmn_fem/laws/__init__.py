@@ -20,7 +20,7 @@ from dmn_fem.laws._law import PhaseLaw
 from dmn_fem.laws._phases import parse_phases, phase_tables, read_phases
 from dmn_fem.laws._plasticity import BackStress, ChabochePlasticity, J2Plasticity
 from dmn_fem.laws._point_record import Attempt, PointRecord, replay
-from dmn_fem.laws._protocol import Code, Field, Law, Record, State, Status
+from dmn_fem.laws._protocol import Code, Field, Law, Record, State, Status, check_sizes
 from dmn_fem.laws._reduced import PlaneStrain, PlaneStress, UniaxialStress
 from dmn_fem.laws._temperature import TemperatureDependent, ThermalExpansion
 from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell, PronyTerm
@@ -64,6 +64,7 @@ __all__ = [
     "UniaxialStress",
     "VoceHardening",
     "check",
+    "check_sizes",
     "initial_stiffness",
     "law_function",
     "parse_phases",

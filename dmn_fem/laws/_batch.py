@@ -233,7 +233,8 @@ class Members:
         def largest(values: Array, share: Array) -> Array:
             sizes = np.linalg.norm(values, axis=-1) if values.ndim > 2 else values
             # Of several networks some have members without weight, or none of a phase.
-            result: Array = np.where(share > 0, sizes, -np.inf).max(axis=1)
+            there = share.reshape(*share.shape, *(1 for _ in sizes.shape[2:])) > 0
+            result: Array = np.where(there, sizes, -np.inf).max(axis=1, initial=-np.inf)
             return np.where(result == -np.inf, np.nan, result)
 
         return self._reduced(state, local, largest)

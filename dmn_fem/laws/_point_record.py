@@ -30,6 +30,7 @@ class PointRecord:
         position: Coordinates of the point; empty if it is not in a model.
         cell: Number of its cell in the mesh's input, -1 if it is not in a model.
         point: Number of the quadrature point in the cell.
+        network: Which of the networks of its law the point has.
         message: What happened.
     """
 
@@ -41,6 +42,7 @@ class PointRecord:
     position: Array = field(default_factory=lambda: np.zeros(0))
     cell: int = -1
     point: int = -1
+    network: int = 0
     message: str = ""
 
     @property
@@ -67,6 +69,7 @@ class PointRecord:
             "external": dict(self.external),
             "cell": self.cell,
             "point": self.point,
+            "network": self.network,
             "message": self.message,
         }
         arrays = {"strain": self.strain, "strain_before": self.strain_before}
@@ -95,7 +98,7 @@ class PointRecord:
                 for name in tuple(arrays)
                 if name.startswith("state/")
             }
-            keys = ("dt", "external", "cell", "point", "message")
+            keys = ("dt", "external", "cell", "point", "network", "message")
             return cls(state=state, **arrays, **{key: about[key] for key in keys})
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path}: not a record of a point: {error}") from None
@@ -136,7 +139,9 @@ def replay(law: Law, record: PointRecord, substeps: Iterable[int] = (1,)) -> lis
 
 
 def _attempt(law: Law, record: PointRecord, substeps: int) -> Attempt:
-    state = law.allocate(1)
+    allocate: Any = law.allocate  # of a law that has networks
+    own = {"network": np.array([record.network])} if record.network else {}
+    state = allocate(1, **own)
     state.load({name: np.asarray(values)[None] for name, values in record.state.items()})
     stress = np.full((1, law.strain_size), np.nan)
     code, iterations = Code.CONVERGED, 0

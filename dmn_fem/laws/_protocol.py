@@ -352,3 +352,22 @@ class Law(Protocol):
         Of tensors the largest Frobenius norm, of scalars the largest value.
         """
         ...
+
+
+def check_sizes(
+    law: Law, strain: Array, state: State, stress: Array, tangent: Array | None
+) -> None:
+    """Refuse arrays that compiled code would read or write beyond their ends.
+
+    Raises:
+        ValueError: If an array does not fit to the state and the law.
+    """
+    size = law.strain_size
+    wanted: list[tuple[str, Array | None, tuple[int, ...]]] = [
+        ("strain", strain, (state.points, size)),
+        ("stress", stress, (state.points, size)),
+        ("tangent", tangent, (state.points, size, size)),
+    ]
+    for name, array, shape in wanted:
+        if array is not None and array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}; this law and state need {shape}")

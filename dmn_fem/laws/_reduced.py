@@ -83,7 +83,7 @@ class _FreeState(State):
             Field("condensed.response", (free, prescribed)),
         ]
         super().__init__(layout, points)
-        self.law = law
+        self.law, self.network = law, law.network
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -242,8 +242,14 @@ class _Condensed:
             tangent[:] = 0.0
             tangent[:, *np.ix_(known, known)] = inner + tangents[:, *np.ix_(known, free)] @ response
             tangent[failed] = np.nan
-        new = (whole[:, known], whole[:, free], response.reshape(points, -1))
+        new = (whole[:, known], whole[:, free], response.reshape(points, free.size * known.size))
         state.new[:, :, 0] = np.concatenate(new, axis=1)
+        none = np.flatnonzero(failed)
+        if none.size:  # a point that fails leaves nothing behind
+            state.new[none] = state.old[none]
+            past = state.law.take(none)
+            past.revert()
+            state.law.put(none, past)
         return Status(codes, iterations)
 
 

@@ -1,5 +1,6 @@
 """Running the formula of a law on any kind of number, and what decides its machine code."""
 
+import ast
 import hashlib
 import inspect
 import sys
@@ -7,7 +8,9 @@ from abc import ABC
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
+from importlib.util import resolve_name
 from math import prod
+from pathlib import Path
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -167,13 +170,44 @@ def _describe_class(kind: type) -> str:
 
 @cache
 def _digest(module: ModuleType | None) -> str:
-    """Of the source of a module and of those that its functions are imported from."""
+    """Of the source of a module and of those that it is made of."""
     try:
         functions = [each for each in vars(module).values() if isinstance(each, FunctionType)]
         modules = {id(module): module} | {
             id(each): each for each in (inspect.getmodule(function) for function in functions)
         }
+        modules |= {id(each): each for each in _imports_of(module)}
         source = "".join(inspect.getsource(each) for each in modules.values() if each is not None)
     except (OSError, TypeError):  # without a file, as at a prompt: compiled anew in every process
         source = str(uuid4())
     return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def _imports_of(module: ModuleType | None) -> list[ModuleType]:
+    """All modules of a user's own that one imports, directly or not."""
+    found: list[ModuleType] = []
+    waiting = [] if module is None else [module]
+    while waiting:
+        each = waiting.pop()
+        for node in ast.walk(ast.parse(inspect.getsource(each))):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                name = "." * node.level + (node.module or "")
+                origin = resolve_name(name, each.__package__) if node.level else name
+                names = [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
+            for name in names:
+                other = sys.modules.get(name)
+                if other is not None and other not in found and _is_own(other):
+                    found.append(other)
+                    waiting.append(other)
+    return found
+
+
+def _is_own(module: ModuleType) -> bool:
+    """Whether a module is a user's: no part of Python, of this package or of one installed."""
+    package, _, _ = module.__name__.partition(".")
+    file = getattr(module, "__file__", None)
+    known = package in sys.stdlib_module_names or package == __name__.partition(".")[0]
+    return not known and file is not None and "site-packages" not in Path(file).parts

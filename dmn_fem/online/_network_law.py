@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dmn_fem._laminate import MANDEL_ORDER, kept_components
 from dmn_fem._lanes import LANES
-from dmn_fem.laws import Code, Field, PhaseLaw, State, Status, initial_stiffness
+from dmn_fem.laws import Code, Field, PhaseLaw, State, Status, check_sizes, initial_stiffness
 from dmn_fem.laws._batch import Members
 from dmn_fem.network import Network, jump_operator
 from dmn_fem.notation import SQRT2, Array, mandel_spins, strain_size
@@ -181,6 +181,7 @@ class NetworkLaw:
 
         Points that fail are integrated again in parts, see `_substeps`.
         """
+        check_sizes(self, strain, state, stress, tangent)
         given = {} if external is None else external
         status = self._sweep(strain, state, stress, tangent, dt, given, self.tolerance)
         failed = np.flatnonzero(status.codes == Code.FAILED)

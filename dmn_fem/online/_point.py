@@ -194,6 +194,17 @@ class Response:
         """Whether the law gave up before the end of the path."""
         return len(self.status) > 0 and self.status[-1] == Code.FAILED
 
+    def _parts(self) -> dict[str, Array]:
+        """Averages; of several tensors under one name each for itself, ``name_1`` and so on."""
+        parts: dict[str, Array] = {}
+        for name, values in self.averages.items():
+            if values.ndim < 3:
+                parts[name] = values
+            else:
+                terms = np.moveaxis(values, 1, 0)
+                parts |= {f"{name}_{number}": each for number, each in enumerate(terms, 1)}
+        return parts
+
     def summary(self) -> dict[str, Any]:
         """The end in plain numbers, by name: tensor components, averages, what it took."""
         dimension = 2 if self.strain.shape[-1] == 4 else 3
@@ -214,7 +225,7 @@ class Response:
             "largest_stress": components(np.nanmax(np.abs(self.stress), axis=0)),
             "averages": {
                 name: float(values[last]) if values.ndim == 1 else components(values[last])
-                for name, values in self.averages.items()
+                for name, values in self._parts().items()
             },
         }
 
@@ -229,7 +240,7 @@ class Response:
             columns += list((values / scale).T)
         header += ["iterations", "status"]
         columns += [np.asarray(self.iterations), np.asarray(self.status)]
-        for kind, values in self.averages.items():
+        for kind, values in self._parts().items():
             if values.ndim == 1:
                 header.append(kind)
                 columns.append(values)

@@ -114,3 +114,12 @@ def test_extrapolation_is_marked_once() -> None:
     with pytest.warns(ExtrapolationWarning):
         alone = database.at(volume_fraction=0.5, extrapolate=True)
     assert_equal(networks[index[2]], alone)
+
+
+def test_no_points_have_a_network_all_the_same() -> None:
+    """A rank without cells has a law, too."""
+    networks, index = oriented_database().at_points(
+        orientation=np.zeros((0, 3, 3)), volume_fraction=np.zeros(0)
+    )
+    assert len(networks) == 1
+    assert index.shape == (0,)

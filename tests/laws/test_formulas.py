@@ -170,21 +170,31 @@ def test_new_values_that_do_not_fit_are_named() -> None:
         law.integrate(np.zeros((1, 6)), law.allocate(1), np.empty((1, 6)))
 
 
-def test_machine_code_depends_on_the_source(tmp_path, monkeypatch):
-    """Of the law and of the functions that its module imports."""
+@pytest.mark.parametrize(
+    ("line", "use"),
+    [
+        ("from helper_of_law import twice", "twice(e)"),
+        ("import helper_of_law", "helper_of_law.twice(e)"),
+        ("from helper_of_law import FACTOR", "FACTOR * e"),
+    ],
+)
+def test_machine_code_depends_on_the_source(tmp_path, monkeypatch, line, use):
+    """Of the law and of what its module imports."""
     monkeypatch.syspath_prepend(tmp_path)
     keys = []
     for factor in (1.0, 2.0):
-        (tmp_path / "helper_of_law.py").write_text(f"def twice(x):\n    return {factor} * x\n")
+        (tmp_path / "helper_of_law.py").write_text(
+            f"FACTOR = {factor}\ndef twice(x):\n    return FACTOR * x\n"
+        )
         (tmp_path / "law_with_helper.py").write_text(
             "from dataclasses import dataclass\n"
             "from dmn_fem.laws import PhaseLaw\n"
-            "from helper_of_law import twice\n"
+            f"{line}\n"
             "@dataclass(frozen=True)\n"
             "class Spring(PhaseLaw):\n"
             "    modulus: float\n"
             "    def formula(self, strain, old, dt):\n"
-            "        return [self.modulus * twice(e) for e in strain], {}\n"
+            f"        return [self.modulus * {use} for e in strain], {{}}\n"
         )
         for name in ("helper_of_law", "law_with_helper"):
             sys.modules.pop(name, None)

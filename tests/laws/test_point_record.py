@@ -6,13 +6,15 @@ import pytest
 from dmn_fem.laws import (
     Code,
     J2Plasticity,
+    LinearElastic,
     LinearHardening,
     NortonCreep,
     PointRecord,
     ScalarDamage,
     replay,
 )
-from dmn_fem.online import material_law
+from dmn_fem.network import Network
+from dmn_fem.online import NetworkLaw, material_law
 
 PLASTIC = J2Plasticity(100.0, 0.3, 0.1, LinearHardening(modulus=5.0))
 
@@ -127,3 +129,19 @@ def test_a_foreign_file_is_refused_in_one_line(tmp_path, content):
     with pytest.raises(ValueError, match=r"foreign.npz: not a record of a point") as error:
         PointRecord.load(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_point_is_replayed_with_its_own_network(tmp_path):
+    networks = [
+        Network.random(2, ("a", "b"), (0.5, 0.5), 4, np.random.default_rng(seed)) for seed in (0, 1)
+    ]
+    phases = {"a": LinearElastic(1.0, 0.3), "b": LinearElastic(50.0, 0.2)}
+    law = NetworkLaw(networks, phases)
+    strain, stress = np.array([[1e-3, 0.0, 0.0, 2e-3]]), np.empty((1, 4))
+    state = law.allocate(1, network=np.array([1]))
+    law.integrate(strain, state, stress)
+    own = {name: values[0] for name, values in state.export().items()}
+    record = PointRecord(strain[0], np.zeros(4), own, network=1)
+    record.save(tmp_path / "point.npz")
+    (attempt,) = replay(law, PointRecord.load(tmp_path / "point.npz"))
+    np.testing.assert_array_equal(attempt.stress, stress[0])

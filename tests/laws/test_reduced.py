@@ -257,3 +257,22 @@ def test_dimensions_are_checked():
     for wrapper in (PlaneStress, UniaxialStress):
         with pytest.raises(ValueError, match="the law has dimension 1"):
             wrapper(UniaxialStress(material_law(STIFF, 2)))
+
+
+def test_a_point_that_fails_leaves_nothing_behind():
+    law = PlaneStress(material_law(PLASTIC, 2), max_iterations=2)
+    state = law.allocate(2)
+    strain = np.array([[2e-4, 0.0, 0.0, 0.0], [2e-2, -1e-2, 0.0, 1e-2]])
+    status = law.integrate(strain, state, np.empty((2, 4)))
+    assert list(status.codes) == [1, -1]
+    state.accept()
+    for values in state.export().values():
+        np.testing.assert_array_equal(values[1], 0.0)
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_no_points_are_no_fault(wrapper):
+    law = WRAPPERS[wrapper][0](material_law(PLASTIC, 3))
+    nothing = np.zeros((0, law.strain_size))
+    tangent = np.zeros((0, law.strain_size, law.strain_size))
+    assert law.integrate(nothing, law.allocate(0), nothing.copy(), tangent).codes.size == 0

@@ -258,3 +258,20 @@ def test_importing_the_package_imports_none_of_the_heavy_ones():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_arrays_of_other_sizes_are_refused():
+    law = NetworkLaw(
+        random_network(3, 4, 0),
+        {"matrix": LinearElastic(1.0, 0.3), "inclusion": LinearElastic(2.0, 0.3)},
+    )
+    state, right = law.allocate(4), np.zeros((4, 6))
+    for wrong in ((4, 4), (9, 6)):
+        with pytest.raises(
+            ValueError, match=r"strain has shape .*; this law and state need \(4, 6\)"
+        ):
+            law.integrate(np.zeros(wrong), state, right)
+        with pytest.raises(ValueError, match="stress has shape"):
+            law.integrate(right, state, np.zeros(wrong))
+    with pytest.raises(ValueError, match="tangent has shape"):
+        law.integrate(right, state, right.copy(), np.zeros((4, 6, 4)))

@@ -3,7 +3,15 @@ import csv
 import numpy as np
 import pytest
 
-from dmn_fem.laws import Code, J2Plasticity, LinearElastic, LinearHardening, ThermalExpansion
+from dmn_fem.laws import (
+    Code,
+    GeneralisedMaxwell,
+    J2Plasticity,
+    LinearElastic,
+    LinearHardening,
+    PronyTerm,
+    ThermalExpansion,
+)
 from dmn_fem.network import Network
 from dmn_fem.notation import isotropic_stiffness
 from dmn_fem.online import LoadPath, NetworkLaw, drive, material_law
@@ -187,3 +195,19 @@ def test_external_fields_are_those_of_every_increment():
     response = drive(law, path)
     np.testing.assert_allclose(response.external["temperature"], [20, 20, 40, 60])
     np.testing.assert_allclose(response.strain[:, 0], [0, 0, 0.02, 0.04], atol=1e-9)
+
+
+def test_several_tensors_of_a_law_are_written_under_names_of_their_own(tmp_path):
+    terms = (PronyTerm(1.0, 0.3), PronyTerm(5.0, 0.4, 0.1))
+    law = material_law(GeneralisedMaxwell(100.0, 0.3, terms), 2)
+    response = drive(law, LoadPath.strain_driven([[1e-3, 0, 0, 0]] * 2, [0.5, 1.0]))
+    response.write(tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open() as file:
+        last = list(csv.DictReader(file))[-1]
+    (name,) = (each for each in response.averages if response.averages[each].ndim == 3)
+    for term in range(2):
+        expected = response.averages[name][-1, term, 0]
+        assert float(last[f"{name}_{term + 1}_11"]) == pytest.approx(expected)
+        assert response.summary()["averages"][f"{name}_{term + 1}"]["11"] == pytest.approx(expected)
+    largest = law.maxima(law.allocate(3))[name]
+    assert largest.shape == (3, 2)
