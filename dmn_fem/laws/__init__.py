@@ -20,8 +20,9 @@ from dmn_fem.laws._law import PhaseLaw
 from dmn_fem.laws._phases import parse_phases, phase_tables, read_phases
 from dmn_fem.laws._plasticity import BackStress, ChabochePlasticity, J2Plasticity
 from dmn_fem.laws._point_record import Attempt, PointRecord, replay
-from dmn_fem.laws._protocol import Code, Field, Law, Record, State, Status, check_sizes
+from dmn_fem.laws._protocol import Code, Law, Status, check_sizes
 from dmn_fem.laws._reduced import PlaneStrain, PlaneStress, UniaxialStress
+from dmn_fem.laws._state import Field, Record, State
 from dmn_fem.laws._temperature import TemperatureDependent, ThermalExpansion
 from dmn_fem.laws._viscoelasticity import GeneralisedMaxwell, PronyTerm
 from dmn_fem.laws._viscoplasticity import NortonCreep, PerzynaViscoplasticity

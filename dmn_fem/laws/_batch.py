@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from dmn_fem._lanes import LANES
 from dmn_fem.laws._formulas import lanes_address, point_address
 from dmn_fem.laws._law import PhaseLaw
-from dmn_fem.laws._protocol import Field, Record, State, external_values
+from dmn_fem.laws._protocol import external_values
+from dmn_fem.laws._state import Field, Record, State
 from dmn_fem.laws._tracing import numbers_of
 from dmn_fem.notation import Array, strain_size
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dmn_fem.laws._law import Answer, PhaseLaw, check_not_negative, check_positive
-from dmn_fem.laws._protocol import Field
+from dmn_fem.laws._state import Field
 from dmn_fem.laws.arithmetic import add, deviator, dot, exp, sqrt, trace, where
 from dmn_fem.notation import isotropic_stiffness
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import ConfigDict
 
-from dmn_fem.laws._protocol import Field
+from dmn_fem.laws._state import Field
 from dmn_fem.notation import Array
 
 type Answer = tuple[Sequence[Any], Mapping[str, Any]]

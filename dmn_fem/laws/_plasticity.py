@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 
 from dmn_fem.laws._hardening import PERFECT, Hardening, check_table
 from dmn_fem.laws._law import STRICT, Answer, PhaseLaw, check_not_negative, check_positive
-from dmn_fem.laws._protocol import Field
+from dmn_fem.laws._state import Field
 from dmn_fem.laws.arithmetic import (
     add,
     deviator,

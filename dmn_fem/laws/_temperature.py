@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dmn_fem.laws._law import Answer, PhaseLaw
-from dmn_fem.laws._protocol import Field
+from dmn_fem.laws._state import Field
 from dmn_fem.laws._tracing import code_key, like
 from dmn_fem.laws.arithmetic import maximum, minimum, where
 

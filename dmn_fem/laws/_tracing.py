@@ -20,7 +20,7 @@ import numpy as np
 from dmn_fem import _lanes
 from dmn_fem.laws import arithmetic
 from dmn_fem.laws._law import PhaseLaw
-from dmn_fem.laws._protocol import Field
+from dmn_fem.laws._state import Field
 from dmn_fem.notation import Array
 
 

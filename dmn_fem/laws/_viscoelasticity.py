@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import ConfigDict
 
 from dmn_fem.laws._law import STRICT, Answer, PhaseLaw, check_positive
-from dmn_fem.laws._protocol import Field
+from dmn_fem.laws._state import Field
 from dmn_fem.laws.arithmetic import add, deviator, exp, trace, where
 from dmn_fem.notation import isotropic_stiffness, strain_size
 
