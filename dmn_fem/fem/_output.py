@@ -74,9 +74,11 @@ def draw_cells(
     if corners.shape[1] == 4:  # a quadrilateral is two triangles; its corners are 0 1 3 2 around
         corners = np.concatenate([corners[:, :3], corners[:, [1, 3, 2]]])
         values = np.tile(values, 2)
-    figure = Figure(figsize=(5.5, 4.5), layout="constrained")
-    axes = figure.add_subplot()
     x, y = corners.reshape(-1, 2).T
+    slenderness = np.ptp(x) / np.ptp(y)
+    width, height = min(4.5 * max(slenderness, 0.3), 8.0), min(8.0 / slenderness, 4.5)
+    figure = Figure(figsize=(width + 1.2, max(height, 1.5)), layout="constrained")
+    axes = figure.add_subplot()
     triangles = np.arange(len(x)).reshape(-1, 3)
     colours = axes.tripcolor(x, y, triangles, facecolors=values, cmap="viridis", rasterized=True)
     axes.set_aspect("equal")

@@ -1,0 +1,67 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dmn_fem.database import Database, Descriptor
+from dmn_fem.network import Network
+
+SOLVER = Path(__file__).parents[2] / "solvers" / "taylor_bar.py"
+LENGTH, RADIUS, SPEED, DENSITY = 50.0, 5.0, 20e3, 1.6e-9
+YOUNG_MODULUS = 6000.0
+
+
+@pytest.fixture
+def database(tmp_path):
+    network = Network.random(3, ("matrix", "inclusion"), [0.7, 0.3], 4, np.random.default_rng(2))
+    path = tmp_path / "small.safetensors"
+    Database([network], [Descriptor("volume_fraction")], [[0.3]]).save(path)
+    return path
+
+
+def fly(output, database, *arguments, ranks=1):
+    launcher = [Path(sys.executable).with_name("mpiexec"), "-n", str(ranks)] if ranks > 1 else []
+    command = [*launcher, sys.executable, SOLVER, "--output", output, "--database", database]
+    command += ["--cells", 2, "--frames", 2, "--speed", 1e-3 * SPEED, *arguments]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return np.loadtxt(output / "history.csv", delimiter=",", skiprows=1)
+
+
+def test_an_elastic_rod_leaves_the_wall_after_the_wave_has_gone_there_and_back(tmp_path, database):
+    elastic = f"young_modulus = {YOUNG_MODULUS}\npoisson_ratio = 0.0\n"
+    phases = tmp_path / "phases.toml"
+    phases.write_text(
+        f'[matrix]\nlaw = "j2_plasticity"\nyield_stress = 1e9\n{elastic}'
+        f'[inclusion]\nlaw = "linear_elastic"\n{elastic}'
+    )
+    rows = fly(tmp_path / "out", database, "--phases", phases, "--duration", 70)
+    time, force, kinetic, work, lost = rows.T
+    wave = np.sqrt(YOUNG_MODULUS / DENSITY)
+    there_and_back = 2 * LENGTH / wave
+    plateau = force[(time > 0.2 * there_and_back) & (time < 0.8 * there_and_back)].mean()
+    assert plateau == pytest.approx(np.pi * RADIUS**2 * DENSITY * wave * SPEED, rel=0.01)
+    assert time[np.flatnonzero(force > 0.0)[-1]] == pytest.approx(there_and_back, rel=0.05)
+    mass = np.pi * RADIUS**2 * LENGTH * DENSITY
+    assert kinetic[0] == pytest.approx(0.5 * mass * SPEED**2, rel=1e-12)
+    np.testing.assert_allclose(kinetic + work + lost, kinetic[0], rtol=1e-12)
+    assert kinetic[-1] > 0.9 * kinetic[0]
+    # Of the impulse the rod gets back upwards all but what the waves in it keep.
+    impulse = (force * time[1]).sum()
+    assert impulse == pytest.approx(2 * mass * SPEED, rel=0.05)
+
+
+def test_two_ranks_fly_as_one_does_and_yielding_takes_energy(tmp_path, database):
+    one, two = (
+        fly(tmp_path / str(ranks), database, "--duration", 12, "--speed", 40, ranks=ranks)
+        for ranks in (1, 2)
+    )
+    np.testing.assert_allclose(two, one, rtol=1e-9, atol=1e-9 * np.abs(one).max())
+    plastic = (tmp_path / "2" / "plastic_strain.png").stat().st_size
+    assert plastic > 5000
+    name = "matrix.equivalent_plastic_strain"
+    assert any(name in file.read_text() for file in (tmp_path / "1").rglob("*.vtu"))
