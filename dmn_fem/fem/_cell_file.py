@@ -40,7 +40,7 @@ class CellFile:
         try:
             self._file = MPI.File.Open(comm, str(path), mode)
         except MPI.Exception as error:
-            self._error = str(error)
+            self._error = self._told(error)
         self.check()
         if size is not None:
             self._attempt(lambda: self._file.Set_size(0))
@@ -65,7 +65,7 @@ class CellFile:
         """
         for error in self._comm.allgather(self._error):
             if error is not None:
-                raise OSError(f"{self.path}: {error}")
+                raise OSError(error)
 
     def write_start(self, content: bytes) -> None:
         """Write bytes at the start, from rank 0."""
@@ -127,4 +127,11 @@ class CellFile:
         try:
             call()
         except MPI.Exception as error:
-            self._error = self._error or str(error)
+            self._error = self._error or self._told(error)
+
+    def _told(self, error: MPI.Exception) -> str:
+        """An error in one line: what MPI calls it, and the innermost of MPICH's stack of calls."""
+        what, _, stack = str(error).partition(", error stack:")
+        _, _, cause = stack.strip().rpartition("\n")[2].partition(": ")
+        told = f"{self.path}: {what}"
+        return f"{told}: {cause}" if cause and not cause.startswith("MPI_") else told

@@ -23,6 +23,7 @@ from dmn_fem.fem._cell_file import CellFile
 from dmn_fem.fem._material import MaterialField
 from dmn_fem.fem._placement import input_numbers
 from dmn_fem.fem._stepper import Stepper
+from dmn_fem.fem._together import on_first_rank
 from dmn_fem.laws import Law
 from dmn_fem.notation import Array
 
@@ -82,15 +83,7 @@ def save_checkpoint(
                 file.write(len(header) + places[f"{each.name}.{name}"], each.rows, width, values)
         file.sync()
         file.check()
-    error = None
-    if stepper.comm.rank == 0:
-        try:
-            _replace(written, path)
-        except OSError as wrong:
-            error = wrong
-    error = stepper.comm.bcast(error)
-    if error is not None:
-        raise error
+    on_first_rank(stepper.comm, lambda: _replace(written, path))
 
 
 def load_checkpoint(path: str | Path, stepper: Stepper) -> dict[str, Any]:
@@ -111,7 +104,7 @@ def load_checkpoint(path: str | Path, stepper: Stepper) -> dict[str, Any]:
         OSError: On all ranks, if it cannot be read; nothing is changed.
     """
     path = Path(path)
-    about, start = _read_header(path, stepper.comm)
+    about, start = on_first_rank(stepper.comm, lambda: _read_header(path))
     _compare(path, about["model"], _model(stepper))
     sites = _all_sites(stepper, ghosts=True)
     arrays: dict[str, Array] = {}
@@ -324,34 +317,22 @@ def _compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> N
                 )
 
 
-def _read_header(path: Path, comm: MPI.Intracomm) -> tuple[dict[str, Any], int]:
-    """Header of a file and where its arrays start, read on rank 0; errors are those of all."""
-    result: Any = None
-    if comm.rank == 0:
+def _read_header(path: Path) -> tuple[dict[str, Any], int]:
+    """Header of a file and where its arrays start."""
+    with path.open("rb") as file:
+        start = file.read(len(_START))
+        if start != _START:
+            raise ValueError(f"{path}: is no checkpoint of {FORMAT.split('/')[0]}")
         try:
-            with path.open("rb") as file:
-                start = file.read(len(_START))
-                if start != _START:
-                    raise ValueError(f"{path}: is no checkpoint of {FORMAT.split('/')[0]}")
-                about = json.loads(start + file.readline())
-                if about["format_version"] != 1:
-                    raise ValueError(
-                        f"{path}: has version {about['format_version']}, this program reads 1"
-                    )
-                begin, size = file.tell(), file.seek(0, os.SEEK_END)
-                if size != begin + about["bytes"]:
-                    raise ValueError(
-                        f"{path}: has {size} bytes, it should have {begin + about['bytes']}"
-                    )
-            result = about, begin
-        except json.JSONDecodeError as error:
-            result = ValueError(f"{path}: has a damaged header: {error}")
-        except (OSError, ValueError) as error:
-            result = error
-    result = comm.bcast(result)
-    if isinstance(result, Exception):
-        raise result
-    return result
+            about = json.loads(start + file.readline())
+        except ValueError as error:
+            raise ValueError(f"{path}: has a damaged header: {error}") from None
+        if about["format_version"] != 1:
+            raise ValueError(f"{path}: has version {about['format_version']}, this program reads 1")
+        begin, size = file.tell(), file.seek(0, os.SEEK_END)
+        if size != begin + about["bytes"]:
+            raise ValueError(f"{path}: has {size} bytes, it should have {begin + about['bytes']}")
+    return about, begin
 
 
 def _replace(written: Path, path: Path) -> None:

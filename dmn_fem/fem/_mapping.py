@@ -15,6 +15,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import QhullError, cKDTree
 
 from dmn_fem.fem._mesh import read_by_meshio
+from dmn_fem.fem._together import on_first_rank
 from dmn_fem.notation import COMPONENTS, Array
 
 
@@ -73,19 +74,8 @@ def cell_values_from(
     """
     if method not in ("linear", "nearest"):
         raise ValueError(f"method is {method!r}; it must be 'linear' or 'nearest'")
-    found, error, dimension = None, None, mesh.geometry.dim
-    if mesh.comm.rank == 0:
-        try:
-            found = _read(Path(path), dimension)
-            unknown = set(normalise) - {name for name, each in found[1].items() if each.ndim == 3}
-            if unknown:
-                raise ValueError(f"{path}: holds no tensor {', '.join(sorted(unknown))}")
-        except ValueError as wrong:
-            error = str(wrong)
-    error, found = mesh.comm.bcast((error, found))
-    if error is not None or found is None:
-        raise ValueError(error)
-    places, values = found
+    dimension = mesh.geometry.dim
+    places, values = on_first_rank(mesh.comm, lambda: _read(Path(path), dimension, normalise))
     middle = cell_values(lambda x: x[:dimension], mesh)
     tree = cKDTree(places)
     distance, nearest = tree.query(middle)
@@ -120,7 +110,7 @@ def cell_values_from(
     return result
 
 
-def _read(path: Path, dimension: int) -> tuple[Array, dict[str, Array]]:
+def _read(path: Path, dimension: int, normalise: Sequence[str]) -> tuple[Array, dict[str, Array]]:
     """Places, (n, dimension), and values, (n, ...) by name."""
     places, values = (_from_csv if path.suffix.lower() == ".csv" else _from_mesh)(path)
     if not values:
@@ -130,6 +120,9 @@ def _read(path: Path, dimension: int) -> tuple[Array, dict[str, Array]]:
             raise ValueError(f"{path}: {name} are not all finite numbers")
     if places.shape[1] < dimension:
         raise ValueError(f"{path}: has no coordinate z; the mesh is in space")
+    unknown = set(normalise) - {name for name, each in values.items() if each.ndim == 3}
+    if unknown:
+        raise ValueError(f"{path}: holds no tensor {', '.join(sorted(unknown))}")
     if places.shape[1] > dimension and np.ptp(places[:, dimension:]) > 0:
         raise ValueError(f"{path}: its places do not lie in a plane z = constant as the mesh does")
     return places[:, :dimension], values

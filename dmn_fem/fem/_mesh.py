@@ -11,13 +11,15 @@ from typing import NamedTuple
 import basix.ufl
 import meshio
 import numpy as np
-from dolfinx import mesh
+from dolfinx import la, mesh
 from dolfinx.graph import adjacencylist
 from dolfinx.io import distribute_entity_data
 from dolfinx.mesh import CellType
 from mpi4py import MPI
 from numpy.typing import NDArray
 
+from dmn_fem.fem._abaqus import read_abaqus
+from dmn_fem.fem._together import on_first_rank
 from dmn_fem.notation import Array
 
 
@@ -42,7 +44,7 @@ _KINDS = {
 _VERTICES = {"line": 2, "line3": 2, "triangle": 3, "triangle6": 3, "quad": 4, "quad9": 4}
 
 # Corners in meshio's order, and of which corners the further nodes are the means.
-_CORNERS = {
+_CORNERS: dict[CellType, list[tuple[int, ...]]] = {
     CellType.triangle: [(0, 0), (1, 0), (0, 1)],
     CellType.quadrilateral: [(0, 0), (1, 0), (1, 1), (0, 1)],
     CellType.tetrahedron: [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)],
@@ -76,12 +78,32 @@ class TaggedMesh:
         cell_tags: Tags of its cells; those without a tag are in none.
         facet_tags: Tags of its facets.
         groups: Dimension and tag of every group that has a name.
+        node_sets: Vertices of this rank, ghosts included, of every node set of an Abaqus file; they
+            may overlap, hence they are no tags.
     """
 
     mesh: mesh.Mesh
     cell_tags: mesh.MeshTags
     facet_tags: mesh.MeshTags
     groups: Mapping[str, tuple[int, int]]
+    node_sets: Mapping[str, NDArray[np.int32]]
+
+    def facets_of(self, node_set: str) -> NDArray[np.int32]:
+        """Facets of the boundary all of whose corners are in a node set, on this rank.
+
+        With them `dolfinx.fem.locate_dofs_topological` also finds what lies between the nodes.
+
+        Raises:
+            ValueError: If there is no such node set.
+        """
+        if node_set not in self.node_sets:
+            known = ", ".join(self.node_sets) or "none"
+            raise ValueError(f"no node set {node_set!r}; there are {known}")
+        topology = self.mesh.topology
+        corners = topology.connectivity(topology.dim - 1, 0)
+        facets = mesh.exterior_facet_indices(topology)
+        inside = [np.isin(corners.links(each), self.node_sets[node_set]).all() for each in facets]
+        return facets[np.array(inside, dtype=bool)]
 
 
 @dataclass(frozen=True)
@@ -95,6 +117,7 @@ class _Contents:
     cell_tags: NDArray[np.int32]
     facet_tags: NDArray[np.int64]
     groups: dict[str, tuple[int, int]]
+    node_sets: dict[str, NDArray[np.int64]]
 
 
 def read_mesh(
@@ -105,7 +128,9 @@ def read_mesh(
     Collective. Triangles, quadrilaterals, tetrahedra or hexahedra, of order 1 or 2 with all their
     nodes (6, 9, 10, 27); cells of one kind. The file is read on rank 0 and needs no Gmsh. Tags are
     Gmsh's physical groups, Abaqus' element sets (numbered from 1 in the order of the file), or the
-    integers of a named array of cell data; facets are tagged by elements of their own.
+    integers of a named array of cell data; facets are tagged by elements of their own. Of Abaqus
+    node sets are known, too; surfaces (``*SURFACE``) are not read: write them as node sets, or as
+    element sets of facets.
 
     Args:
         path: The file.
@@ -117,23 +142,28 @@ def read_mesh(
             of the same dimension too, cells out of the plane z = constant in 2D, or sets that
             overlap.
     """
-    found: _Contents | None = None
-    error = None
-    if comm.rank == 0:
+    held: list[_Contents] = []  # on rank 0 alone
+
+    def read() -> tuple[_Kind, NDArray[np.int32], dict[str, tuple[int, int]], list[str]]:
         try:
-            found = _read(Path(path), tags)
-        except ValueError as wrong:
-            error = str(wrong)
-    error = comm.bcast(error)
-    if error is not None:
-        raise ValueError(error)
-    shared = None if found is None else (found.kind, found.cell_tags, found.groups)
-    kind, cell_values, groups = comm.bcast(shared)
+            held.append(_read(Path(path), tags))
+        except ValueError:
+            raise
+        except Exception as wrong:  # of what meshio has read, but nobody has foreseen
+            raise ValueError(f"{path}: is no mesh: {type(wrong).__name__}: {wrong}") from wrong
+        return held[0].kind, held[0].cell_tags, held[0].groups, list(held[0].node_sets)
+
+    kind, cell_values, groups, node_sets = on_first_rank(comm, read)
     order, corners = _permutation(kind), _VERTICES[kind.facet]
-    if found is None:  # the other ranks contribute nothing
+    if held:
+        (found,) = held
+    else:  # the other ranks contribute nothing
         nothing = np.zeros((0, max(order.size, corners)), dtype=np.int64)
         points = np.zeros((0, kind.dimension))
-        found = _Contents(kind, points, nothing, nothing, cell_values, nothing[:, 0], groups)
+        own_nodes = dict.fromkeys(node_sets, nothing[:, 0])
+        found = _Contents(
+            kind, points, nothing, nothing, cell_values, nothing[:, 0], groups, own_nodes
+        )
     element = basix.ufl.element(
         "Lagrange",
         kind.cell.name,
@@ -155,7 +185,21 @@ def read_mesh(
     facet_tags = mesh.meshtags_from_entities(
         domain, kind.dimension - 1, adjacencylist(entities), values
     )
-    return TaggedMesh(domain, cell_tags, facet_tags, groups)
+    vertices = {name: _vertices(domain, nodes) for name, nodes in found.node_sets.items()}
+    return TaggedMesh(domain, cell_tags, facet_tags, groups, vertices)
+
+
+def _vertices(domain: mesh.Mesh, nodes: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Vertices of this rank, from numbers of corners in the mesh's input on any rank."""
+    found, _ = distribute_entity_data(
+        domain, 0, nodes[:, None], np.zeros(len(nodes), dtype=np.int32)
+    )
+    index_map = domain.topology.index_map(0)
+    chosen = la.vector(index_map)
+    chosen.array[found[:, 0]] = 1.0
+    chosen.scatter_reverse(la.InsertMode.add)
+    chosen.scatter_forward()
+    return np.flatnonzero(chosen.array).astype(np.int32)
 
 
 def _read(path: Path, tags: str) -> _Contents:
@@ -191,8 +235,13 @@ def _read(path: Path, tags: str) -> _Contents:
             raise ValueError(f"{path}: tagged {kind.facet} elements are no facets of {name} cells")
         facets = np.searchsorted(used, facets)
     cell_tags = np.concatenate([values[number] for number in blocks]).astype(np.int32)
+    corners = np.unique(cells[:, : len(_CORNERS[kind.cell])])
+    node_sets = {
+        name: np.intersect1d(np.searchsorted(used, np.intersect1d(nodes, used)), corners)
+        for name, nodes in content.point_sets.items()
+    }
     return _Contents(
-        kind, np.ascontiguousarray(points), cells, facets, cell_tags, facet_tags, groups
+        kind, np.ascontiguousarray(points), cells, facets, cell_tags, facet_tags, groups, node_sets
     )
 
 
@@ -203,6 +252,8 @@ def read_by_meshio(path: Path) -> meshio.Mesh:
         ValueError: If it is missing or unreadable.
     """
     try:
+        if path.suffix.lower() == ".inp":
+            return read_abaqus(path)
         if path.suffix.lower() not in _HDF5 or not path.is_file():
             return meshio.read(path)
         # h5py does not load beside DOLFINx, whose HDF5 is another one.
@@ -216,7 +267,8 @@ def read_by_meshio(path: Path) -> meshio.Mesh:
                 raise ValueError(done.stderr.strip().rpartition("\n")[2])
             return meshio.read(copy)
     except (Exception, SystemExit) as wrong:  # meshio raises what its readers stumble over
-        raise ValueError(f"{path}: not a mesh that meshio reads: {wrong}") from None
+        reason = " ".join(str(wrong).split())
+        raise ValueError(f"{path}: not a mesh that meshio reads: {reason}") from None
 
 
 def _joined(content: meshio.Mesh, blocks: list[int]) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """What comes out of a run: reaction forces, pictures of cell values."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ from dolfinx.fem.petsc import NonlinearProblem
 from matplotlib.figure import Figure
 from mpi4py import MPI
 from numpy.typing import NDArray
+
+from dmn_fem.fem._together import on_first_rank
+from dmn_fem.notation import Array
 
 
 def reaction_force(problem: NonlinearProblem, dofs: NDArray[np.integer]) -> float:
@@ -56,6 +60,9 @@ def draw_cells(
         function: Scalar function of degree 0.
         label: What the colours show.
         u: Displacement; with it the deformed body is drawn (to scale).
+
+    Raises:
+        OSError: On all ranks, if the file cannot be written.
     """
     mesh = function.function_space.mesh
     cells = mesh.topology.index_map(mesh.topology.dim).size_local
@@ -68,9 +75,12 @@ def draw_cells(
         vertices.x.array[:] += displacement.x.array
     corners = vertices.x.array.reshape(-1, 2)[space.dofmap.list[:cells]]
     gathered = mesh.comm.gather((corners, function.x.array[:cells]))
-    if mesh.comm.rank != 0:
-        return
-    corners, values = (np.concatenate(part) for part in zip(*gathered, strict=True))
+    on_first_rank(mesh.comm, lambda: _draw(path, gathered, label))
+
+
+def _draw(path: str | Path, parts: Sequence[tuple[Array, Array]], label: str) -> None:
+    """Picture of cells, each with a value, from all ranks."""
+    corners, values = (np.concatenate(part) for part in zip(*parts, strict=True))
     if corners.shape[1] == 4:  # a quadrilateral is two triangles; its corners are 0 1 3 2 around
         corners = np.concatenate([corners[:, :3], corners[:, [1, 3, 2]]])
         values = np.tile(values, 2)

@@ -1,10 +1,14 @@
 """Pictures of bodies in space."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from dolfinx import fem, plot
 from numpy.typing import NDArray
+
+from dmn_fem.fem._together import on_first_rank
 
 
 def draw_body(
@@ -22,6 +26,9 @@ def draw_body(
         label: What the colours show.
         u: Displacement; with it the deformed body is drawn.
         scale: Factor of the displacement.
+
+    Raises:
+        OSError: On all ranks, if the file cannot be written.
     """
     mesh = function.function_space.mesh
     space = fem.functionspace(mesh, ("Lagrange", 1, (3,)))
@@ -36,17 +43,20 @@ def draw_body(
     topology, types, _ = plot.vtk_mesh(space, cells)
     mine = (topology, types, vertices.x.array.reshape(-1, 3), function.x.array[:count])
     gathered = mesh.comm.gather(mine)
-    if mesh.comm.rank != 0 or gathered is None:
-        return
+    on_first_rank(mesh.comm, lambda: _draw(path, gathered, label))
+
+
+def _draw(path: str | Path, parts: Sequence[tuple[Any, ...]], label: str) -> None:
+    """Picture of the parts of a body that the ranks have."""
     import pyvista  # takes seconds to load
 
-    parts = []
-    for its_topology, its_types, points, values in gathered:
-        if its_types.size:
-            part = pyvista.UnstructuredGrid(its_topology, its_types, points)
-            part.cell_data[label] = values
-            parts.append(part)
-    body = parts[0].merge(parts[1:]) if len(parts) > 1 else parts[0]
+    grids = []
+    for topology, types, points, values in parts:
+        if types.size:
+            grid = pyvista.UnstructuredGrid(topology, types, points)
+            grid.cell_data[label] = values
+            grids.append(grid)
+    body = grids[0].merge(grids[1:]) if len(grids) > 1 else grids[0]
     colours: NDArray[np.float64] = body.cell_data[label]
     pyvista.vtk_verbosity("off")  # it would tell of a display that is not there
     plotter = pyvista.Plotter(off_screen=True, window_size=(1100, 900))

@@ -15,6 +15,7 @@ from mpi4py import MPI
 from dmn_fem._files import write_atomically
 from dmn_fem.fem._material import MaterialField
 from dmn_fem.fem._stepper import Step
+from dmn_fem.fem._together import all_or_none, on_first_rank
 from dmn_fem.notation import Array, to_tensor
 
 _KINDS = {
@@ -108,69 +109,50 @@ class ResultFile:
         return meshio.Mesh(position, [("vertex", np.arange(len(places))[:, None])], data)
 
 
-def all_or_none(comm: MPI.Intracomm, write: Callable[[], object]) -> None:
-    """Write what this rank has to; if one rank cannot, all raise. Collective.
-
-    Raises:
-        OSError: On all ranks, that of the first rank which could not.
-    """
-    error = None
-    try:
-        write()
-    except OSError as wrong:
-        error = wrong.errno, wrong.strerror, wrong.filename
-    failed = [each for each in comm.allgather(error) if each is not None]
-    if failed:
-        raise OSError(*failed[0])
-
-
 class _Collection:
     """A ``.pvd`` file: which files belong to which time."""
 
     def __init__(self, path: Path, comm: MPI.Intracomm, resume: float | None) -> None:
         self._path, self._comm = path, comm
-        entries: list[tuple[float, str, int]] | ValueError = []
-        if comm.rank == 0 and resume is not None and path.exists():
-            try:
-                entries = [
-                    (float(each.attrib["timestep"]), each.attrib["file"], int(each.attrib["part"]))
-                    for each in ElementTree.parse(path).getroot().iter("DataSet")
-                    if float(each.attrib["timestep"]) <= resume
-                ]
-            except (ElementTree.ParseError, KeyError, ValueError) as error:
-                entries = ValueError(f"{path}: is no collection of results: {error}")
-        entries = comm.bcast(entries)
-        if isinstance(entries, ValueError):
-            raise entries
-        self._entries = entries
-        self._number = len({time for time, _, _ in entries})
+        self._entries: list[tuple[float, str, int]] = []
+        if resume is not None:
+            self._entries = on_first_rank(comm, lambda: _entries_until(path, resume))
+        self._number = len({time for time, _, _ in self._entries})
 
     def add(self, time: float, mesh: meshio.Mesh, something: bool) -> None:
         """Write this rank's part, if it has something, and then the collection."""
         self._number += 1
         name = f"{self._path.stem}_{self._number:05d}_{self._comm.rank}.vtu"
-        if something:
-            own = self._path.with_name(name)
-            all_or_none(self._comm, lambda: mesh.write(own))
-        else:
-            all_or_none(self._comm, lambda: None)
-        names = self._comm.gather(name if something else None)
-        content = b""
-        if self._comm.rank == 0:
-            parts = [(time, each, part) for part, each in enumerate(names or ()) if each]
-            self._entries += parts
-            root = ElementTree.Element("VTKFile", type="Collection", version="1.0")
-            collection = ElementTree.SubElement(root, "Collection")
-            for when, file, part in self._entries:
-                ElementTree.SubElement(
-                    collection, "DataSet", timestep=repr(float(when)), part=str(part), file=file
-                )
-            ElementTree.indent(root)
-            content = ElementTree.tostring(root, xml_declaration=True)
         all_or_none(
-            self._comm,
-            lambda: write_atomically(self._path, content) if self._comm.rank == 0 else None,
+            self._comm, lambda: mesh.write(self._path.with_name(name)) if something else None
         )
+        names = self._comm.allgather(name if something else None)
+        self._entries += [(time, each, part) for part, each in enumerate(names) if each]
+        on_first_rank(self._comm, self._write)
+
+    def _write(self) -> None:
+        root = ElementTree.Element("VTKFile", type="Collection", version="1.0")
+        collection = ElementTree.SubElement(root, "Collection")
+        for when, file, part in self._entries:
+            ElementTree.SubElement(
+                collection, "DataSet", timestep=repr(float(when)), part=str(part), file=file
+            )
+        ElementTree.indent(root)
+        write_atomically(self._path, ElementTree.tostring(root, xml_declaration=True))
+
+
+def _entries_until(path: Path, time: float) -> list[tuple[float, str, int]]:
+    """What an earlier collection holds up to a time."""
+    if not path.exists():
+        return []
+    try:
+        return [
+            (float(each.attrib["timestep"]), each.attrib["file"], int(each.attrib["part"]))
+            for each in ElementTree.parse(path).getroot().iter("DataSet")
+            if float(each.attrib["timestep"]) <= time
+        ]
+    except (ElementTree.ParseError, KeyError, ValueError) as error:
+        raise ValueError(f"{path}: is no collection of results: {error}") from None
 
 
 class History:
@@ -200,17 +182,12 @@ class History:
         self._path, self._fields, self._quantities = Path(path), tuple(fields), dict(quantities)
         self._comm: MPI.Intracomm = self._fields[0].mesh.comm
         header = ["time", "dt", "iterations", "cutbacks", "internal_work", *self._quantities]
-        rows: list[list[str]] | ValueError = []
-        if self._comm.rank == 0 and resume is not None and self._path.exists():
-            rows = _rows_until(self._path, header, resume)
-        rows = self._comm.bcast(rows)
-        if isinstance(rows, ValueError):
-            raise rows
-        content = _lines([header, *rows]).encode()
-        all_or_none(
-            self._comm,
-            lambda: write_atomically(self._path, content) if self._comm.rank == 0 else None,
-        )
+
+        def begin() -> None:
+            rows = [] if resume is None else _rows_until(self._path, header, resume)
+            write_atomically(self._path, _lines([header, *rows]).encode())
+
+        on_first_rank(self._comm, begin)
 
     def write(self, step: Step) -> None:
         """Add a row for an accepted step."""
@@ -222,7 +199,7 @@ class History:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(_lines([row]))
 
-        all_or_none(self._comm, append if self._comm.rank == 0 else lambda: None)
+        on_first_rank(self._comm, append)
 
 
 def _lines(rows: Sequence[Sequence[object]]) -> str:
@@ -231,10 +208,12 @@ def _lines(rows: Sequence[Sequence[object]]) -> str:
     return text.getvalue()
 
 
-def _rows_until(path: Path, header: list[str], time: float) -> list[list[str]] | ValueError:
+def _rows_until(path: Path, header: list[str], time: float) -> list[list[str]]:
     """Whole rows of an earlier table up to a time; a kill may have cut the last one."""
+    if not path.exists():
+        return []
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(re.sub(r"[^\n]*\Z", "", file.read()).splitlines()))
     if not rows or rows[0] != header:
-        return ValueError(f"{path}: has not the columns {', '.join(header)}")
+        raise ValueError(f"{path}: has not the columns {', '.join(header)}")
     return [row for row in rows[1:] if float(row[0]) <= time]

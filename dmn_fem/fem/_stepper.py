@@ -14,6 +14,7 @@ from mpi4py import MPI
 
 from dmn_fem.fem._failure import StepFailed, find_failed_point, solver_failure
 from dmn_fem.fem._material import MaterialField
+from dmn_fem.fem._together import on_first_rank
 from dmn_fem.laws import Code, PointRecord
 from dmn_fem.notation import Array
 
@@ -227,19 +228,15 @@ class Stepper:
 
     def _save(self, record: PointRecord, cutbacks: int) -> None:
         """Save a point that failed, on one rank; a disk that fails stops all."""
-        if self.failures is None:
+        folder = self.failures
+        if folder is None:
             return
-        error = None
-        if self.comm.rank == 0:
-            try:
-                self.failures.mkdir(parents=True, exist_ok=True)
-                name = f"step_{self.steps + 1:05d}_attempt_{cutbacks + 1}.npz"
-                record.save(self.failures / name)
-            except OSError as wrong:
-                error = wrong
-        error = self.comm.bcast(error)
-        if error is not None:
-            raise error
+
+        def save() -> None:
+            folder.mkdir(parents=True, exist_ok=True)
+            record.save(folder / f"step_{self.steps + 1:05d}_attempt_{cutbacks + 1}.npz")
+
+        on_first_rank(self.comm, save)
 
     def _accept(
         self, time: float, end: float, iterations: int, cutbacks: int, requested: bool

@@ -58,6 +58,10 @@ ABAQUS = """*HEADING
 2, 2, 3, 6, 5
 *ELEMENT, TYPE=T2D2, ELSET=HELD
 3, 4, 1
+*NSET, NSET=TOP
+4, 5, 6
+*NSET, NSET=ODD, GENERATE
+1, 5, 2
 """
 
 # Each rank factorises the whole small matrix: a parallel factorisation sends messages without end
@@ -266,6 +270,16 @@ def tagged_mesh():
         places = np.concatenate(places)
         assert len(places)
         np.testing.assert_allclose(places, np.broadcast_to(middle, places.shape))
+    for name, middle in (("TOP", [[0.5, 1.0, 0.0], [1.5, 1.0, 0.0]]), ("ODD", np.zeros((0, 3)))):
+        own = found.facets_of(name)
+        places = comm.allgather(mesh.compute_midpoints(found.mesh, 1, own))
+        places = np.unique(np.concatenate(places).round(12), axis=0)
+        np.testing.assert_allclose(places, middle)
+    held = comm.allgather(found.mesh.geometry.x[found.node_sets["ODD"]])
+    corners = np.unique(np.concatenate(held), axis=0)
+    np.testing.assert_allclose(corners, [[0, 0, 0], [1, 1, 0], [2, 0, 0]])
+    with pytest.raises(ValueError, match="no node set 'LOW'; there are TOP, ODD"):
+        found.facets_of("LOW")
     with pytest.raises(ValueError, match=r"none.inp: not a mesh that meshio reads"):
         read_mesh(folder / "none.inp")
 

@@ -148,6 +148,34 @@ def test_element_sets_of_abaqus_are_tags(tmp_path):
     np.testing.assert_allclose(mesh.compute_midpoints(found.mesh, 1, facet), [[0.0, 0.5, 0.0]])
 
 
+def test_element_sets_are_those_of_their_blocks(tmp_path):
+    # meshio alone takes RIGHT for the first block, which has no set, and keeps the last of HELD.
+    content = ABAQUS.replace(", ELSET=LEFT", "")
+    content = content.replace("3, 4, 1\n", "3, 4, 1\n*ELEMENT, TYPE=T2D2, ELSET=HELD\n4, 3, 6\n")
+    (tmp_path / "blocks.inp").write_text(content)
+    found = read_mesh(tmp_path / "blocks.inp")
+    assert found.groups == {"RIGHT": (2, 1), "HELD": (1, 1)}
+    cell = found.cell_tags.find(1)
+    assert mesh.compute_midpoints(found.mesh, 2, cell)[:, 0] == pytest.approx([1.5])
+    places = mesh.compute_midpoints(found.mesh, 1, found.facet_tags.find(1))
+    np.testing.assert_allclose(np.sort(places[:, 0]), [0.0, 2.0], atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("addition", "message"),
+    [
+        ("*INCLUDE, INPUT=more.inp\n", "includes files or has several"),
+        ("*NODE\n7, 3, 0, 0\n", "includes files or has several"),
+        ("*ELSET, ELSET=BOTH\nLEFT, RIGHT\n", "ELSET BOTH is made of other sets"),
+        ("*NSET, NSET=TOP\n1\n", "NSET TOP is there twice"),
+    ],
+)
+def test_abaqus_files_that_meshio_reads_wrong_are_refused(tmp_path, addition, message):
+    (tmp_path / "more.inp").write_text(ABAQUS + addition)
+    with pytest.raises(ValueError, match=f"more.inp: .*{message}"):
+        read_mesh(tmp_path / "more.inp")
+
+
 def test_what_would_be_read_wrong_is_refused(tmp_path):
     square = [[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
     mixed = [("triangle", [[0, 1, 2]]), ("quad", [[0, 1, 2, 3]])]
