@@ -258,14 +258,17 @@ class Network:
         """The same geometry at other volume fractions."""
         return replace(self, phase_fraction=np.asarray(phase_fraction, dtype=float))
 
+    def aligned(self) -> "Network":
+        """The same network with leaf orientations: those of no rotation."""
+        return replace(self, leaf_orientation=np.tile([1.0, 0.0, 0.0, 0.0], (self.leaves, 1)))
+
     def rotated(self, rotation: ArrayLike) -> "Network":
         """The network of the rotated microstructure: normals R n, leaf orientations R composed.
 
         With leaf orientations all turns as one body, and the stiffness is the rotated one for
         phases of any symmetry. Without, the phases have no axes of their own but the global ones,
         where they stay; then this is the rotated microstructure for isotropic phases alone. For
-        anisotropic phases that shall turn, give the network leaf orientations (those of no
-        rotation, ``[1, 0, 0, 0]``) first.
+        anisotropic phases that shall turn, give the network leaf orientations first (`aligned`).
 
         Args:
             rotation: Rotation matrix R, (3, 3); in 2D about axis 3.
@@ -330,7 +333,7 @@ class Network:
         for leaf, number in enumerate(self.leaf_phase):
             part = parts[number]
             if turns is not None:
-                whole = part if part.leaf_orientation is not None else part._aligned()
+                whole = part if part.leaf_orientation is not None else part.aligned()
                 part = whole.rotated(rotation_from_quaternion(turns[leaf]))
             inner = part.leaves - 1
             places = np.empty(2 * part.leaves - 1, dtype=np.int64)
@@ -358,10 +361,6 @@ class Network:
             angles_of_normals(normal, self.dimension),
             orientation if oriented else None,
         )
-
-    def _aligned(self) -> "Network":
-        """The same network with leaf orientations: those of no rotation."""
-        return replace(self, leaf_orientation=np.tile([1.0, 0.0, 0.0, 0.0], (self.leaves, 1)))
 
     def tree(self, kept: NDArray[np.bool_] | None = None) -> Tree:
         """The network without its zero-weight leaves, ready for evaluation.

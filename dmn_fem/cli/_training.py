@@ -99,6 +99,8 @@ def train(
         )
         for each in range(seed, seed + starts)
     ]
+    if data.image.axes is not None:
+        first = [start.aligned() for start in first]
     with _training_bars([f"start {number + 1}" for number in range(starts)]) as report:
         best, fits = fit_best(
             first,

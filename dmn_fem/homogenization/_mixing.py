@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.network import jump_operator, laminate
-from dmn_fem.notation import IN_PLANE, Array
+from dmn_fem.notation import IN_PLANE, Array, mandel_rotation, rotation_from_quaternion
 
 # Contrast at which half of a cut voxel is no laminate, and how sharply that part grows with it: for
 # inclusions stiffer and softer than the matrix. Measured: benchmarks/composite_voxels.py.
@@ -190,10 +190,35 @@ def parts(
     return result
 
 
+def axes_of(image: PhaseImage, size: int) -> tuple[Array, NDArray[np.int32]]:
+    """Rotations from the axes of the phases to the global ones, and who has which.
+
+    Args:
+        image: The image.
+        size: Of a strain, see `jumps`, or of a gradient: the dimension.
+
+    Returns:
+        Rotations of strains (or gradients), (T, size, size), and their numbers, (P, voxels); one,
+        of no angle, if the image has no axes.
+    """
+    count, voxels = len(image.names), image.phases.size
+    if image.axes is None:
+        return np.eye(size)[None], np.zeros((count, voxels), dtype=np.int32)
+    rotation = rotation_from_quaternion(image.axes.quaternion)
+    rows = np.arange(size)
+    if size != image.dimension:
+        rotation = mandel_rotation(rotation)
+        rows = np.array(IN_PLANE) if size == 3 else rows
+    number = image.axes.number.reshape(count, voxels).astype(np.int32)
+    return rotation[:, rows[:, None], rows], number
+
+
 def voxel_stiffness(
     image: PhaseImage, phase_stiffness: Array, rule: Mixing | None = None
 ) -> tuple[Array, NDArray[np.int32]]:
     """Stiffness of every voxel, as a table and each voxel's row in it.
+
+    The rows are the phases, again for each of the axes that the image has, then the cut voxels.
 
     Args:
         image: The image.
@@ -201,25 +226,32 @@ def voxel_stiffness(
         rule: Of all cut voxels, see `parts`.
 
     Returns:
-        Stiffnesses, (P + cut voxels, s, s), and rows, (voxels,).
+        Stiffnesses, (T P + cut voxels, s, s) with T axes, one if the image has none, and rows,
+        (voxels,).
     """
-    index = image.phases.ravel().astype(np.int32)
-    cut = image.cut
+    phase, cut = image.phases.ravel(), image.cut
+    phases, size = len(phase_stiffness), phase_stiffness.shape[-1]
+    rotation, turn = axes_of(image, size)
+    turned = rotation[:, None] @ phase_stiffness @ np.swapaxes(rotation, 1, 2)[:, None]
+    turned = turned.reshape(-1, size, size)
+    row = np.arange(phases, dtype=np.int32)[:, None] + phases * turn
+    index: NDArray[np.int32] = row[phase, np.arange(phase.size)]
     if cut is None:
-        return phase_stiffness, index
-    count, size = len(phase_stiffness), phase_stiffness.shape[-1]
+        return turned, index
+    count = len(turned)
     straight = straight_axis(image)
     index[cut.voxel] = count + np.arange(cut.voxel.size, dtype=np.int32)
     table = np.zeros((count + cut.voxel.size, size, size))
-    table[:count] = phase_stiffness
+    table[:count] = turned
     for part in parts(image, phase_stiffness, rule):
         if not phase_stiffness[[part.first, part.second]].any():
             continue  # two voids
         for start in range(0, part.members.size, _CHUNK):
             chunk = part.members[start : start + _CHUNK]
+            voxel = cut.voxel[chunk]
             table[count + chunk] += part.weight * laminate(
-                phase_stiffness[part.first],
-                phase_stiffness[part.second],
+                turned[row[part.first, voxel]],
+                turned[row[part.second, voxel]],
                 1.0 - cut.share[chunk],
                 jumps(part.rule, cut.normal[chunk], size, straight),
             )

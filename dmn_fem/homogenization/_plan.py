@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from dmn_fem.homogenization._budget import TIGHTER, BudgetSettings, ErrorBudget, least_order
-from dmn_fem.homogenization._draw import draw_phase_stiffness
+from dmn_fem.homogenization._draw import CONTRAST, draw_phase_stiffness
 from dmn_fem.homogenization._elastic import SOLVER, EffectiveStiffness, homogenize
 from dmn_fem.homogenization._journal import Journal, Key
 from dmn_fem.homogenization._training_set import TrainingSet
@@ -91,6 +91,8 @@ class SetPlan:
         microstructure: How the image was generated, as JSON knows it; None for an image from
             elsewhere.
         void: Name of the phase that is void, if one is.
+        contrast: Least and largest factor from the first phase to another, if not those of
+            `draw_phase_stiffness` itself.
 
     Raises:
         ValueError: If the tolerance is out of range.
@@ -108,6 +110,7 @@ class SetPlan:
     variants: Mapping[str, Callable[[], PhaseImage]]
     microstructure: dict[str, Any] | None = None
     void: str | None = None
+    contrast: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:
@@ -118,7 +121,14 @@ class SetPlan:
         """Of every sample, (n, P, S, S)."""
         names = self.image.names
         void = None if self.void is None else names.index(self.void)
-        return draw_phase_stiffness(self.image.dimension, len(names), self.count, self.seed, void)
+        return draw_phase_stiffness(
+            self.image.dimension,
+            len(names),
+            self.count,
+            self.seed,
+            void,
+            CONTRAST if self.contrast is None else self.contrast,
+        )
 
     @cached_property
     def budget_keys(self) -> dict[str, list[Key]]:
@@ -153,7 +163,7 @@ class SetPlan:
             "grid": list(self.image.shape),
             "descriptors": {name: float(value) for name, value in self.descriptors.items()},
             "error_budget": self.budget.model_dump(),
-        }
+        } | ({} if self.contrast is None else {"contrast": list(self.contrast)})
 
     def tasks(self, keys: Sequence[Key]) -> Iterator[tuple[PhaseImage, Array, float]]:
         """Arguments of `homogenize`, made one by one.

@@ -3,13 +3,21 @@
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from dmn_fem.homogenization._budget import BudgetSettings
 from dmn_fem.homogenization._campaign import Progress, run, silent
@@ -35,6 +43,7 @@ class Sampling(BaseModel):
         seed: Of the phase stiffnesses.
         tolerance: Relative error of the energies, see `homogenize`.
         void: Name of the phase that is void, if one is, see `draw_phase_stiffness`.
+        contrast: Least and largest factor from the first phase to another, see there.
         held_out: How many, the last ones, a network is not trained on; not looked at here.
     """
 
@@ -44,7 +53,16 @@ class Sampling(BaseModel):
     seed: Annotated[int, Field(ge=0)]
     tolerance: Annotated[float, Field(gt=0, lt=1)]
     void: str | None = None
+    # A recipe without it says nothing of it: what was made before it was known stays its own.
+    contrast: tuple[float, float] | None = Field(None, exclude_if=lambda given: given is None)
     held_out: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("contrast")
+    @classmethod
+    def _in_order(cls, contrast: tuple[float, float] | None) -> tuple[float, float] | None:
+        if contrast is not None and not 0 < contrast[0] <= contrast[1] < float("inf"):
+            raise ValueError("must be two positive numbers, least first")
+        return contrast
 
 
 @dataclass(frozen=True)
@@ -194,7 +212,7 @@ class DataRecipe(BaseModel):
         """The phase image of a cell of the family, with the recipe's names of the phases."""
         image = cell.image()
         matrix = None if image.matrix is None else self.phases[image.names.index(image.matrix)]
-        return PhaseImage(image.phases, self.phases, image.cut, matrix, image.slender)
+        return replace(image, names=self.phases, matrix=matrix)
 
     def set_file(self, member: Member, directory: str | os.PathLike[str]) -> Path:
         """The training set of a member."""
@@ -225,6 +243,7 @@ class DataRecipe(BaseModel):
             variants,
             cell.model_dump(mode="json"),
             self.samples.void,
+            self.samples.contrast,
         )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dmn_fem._files import write_atomically
-from dmn_fem.microstructure import CutVoxels, PhaseImage
+from dmn_fem.microstructure import CutVoxels, MaterialAxes, PhaseImage
 
 _HEADER = 512  # bytes: the least user block of HDF5
 
@@ -101,6 +101,9 @@ def write_image(group: Any, image: PhaseImage) -> None:
     if image.cut is not None:
         for key, values in vars(image.cut).items():
             group[f"cut/{key}"] = values
+    if image.axes is not None:
+        group["axes/quaternion"] = image.axes.quaternion
+        group.create_dataset("axes/number", data=image.axes.number, compression="gzip")
 
 
 def read_image(group: Any, names: tuple[str, ...]) -> PhaseImage:
@@ -109,4 +112,7 @@ def read_image(group: Any, names: tuple[str, ...]) -> PhaseImage:
     if "cut" in group:
         cut = CutVoxels(*(group["cut"][each.name][()] for each in fields(CutVoxels)))
     kind = json.loads(group.attrs["matrix"]), bool(group.attrs["slender"])
-    return PhaseImage(group["phases"][()], names, cut, *kind)
+    axes = None
+    if "axes" in group:
+        axes = MaterialAxes(group["axes/quaternion"][()], group["axes/number"][()])
+    return PhaseImage(group["phases"][()], names, cut, *kind, axes)

@@ -85,6 +85,8 @@ def thermoelastic(
             "in-plane stiffnesses do not tell the thermal stress along 33; "
             "thermal expansion in 2D needs (4, 4) with that component"
         )
+    if image.axes is not None:
+        raise ValueError("thermal expansion of images with axes is not known")
     stiffness = checked_phases(image, phase_stiffness, "stiffness", (size,))
     expansion = _checked_expansion(image, phase_expansion, size)
     phase_stress = -np.einsum("pij,pj->pi", stiffness, expansion)

@@ -19,7 +19,7 @@ from dmn_fem.homogenization._cut_parts import CutParts
 from dmn_fem.homogenization._elastic import effective_stiffness
 from dmn_fem.homogenization._full_field import SpectralGrid, solve_linear
 from dmn_fem.homogenization._local_fields import LocalFields
-from dmn_fem.homogenization._mixing import Mixing
+from dmn_fem.homogenization._mixing import Mixing, axes_of
 from dmn_fem.laws import Code, Field, PhaseLaw, State, Status
 from dmn_fem.laws._batch import Compiled, Members
 from dmn_fem.laws._kernels import respond
@@ -78,7 +78,10 @@ class UnitCellLaw:
             *leading,
         )
         self._every = np.arange(self._grid.voxels)
-        self._no_rotation = np.zeros((0, size, size))
+        self._rotation = np.zeros((0, size, size))
+        if image.axes is not None:
+            rotation, number = axes_of(image, size)
+            self._rotation = rotation[number[self._cut.member_phase, self._cut.member_voxel]]
 
     @property
     def dimension(self) -> int:
@@ -204,7 +207,8 @@ class UnitCellLaw:
         """Stress and tangent of the members, and the lowest code; new is written."""
         count, size = strain.shape
         stress, tangent = np.empty((count, size)), np.empty((count, size, size))
-        code = respond(members, self._no_rotation, strain, old, new, dt, stress, tangent)
+        rotation = self._rotation[-count:]  # those of the parts are the last ones
+        code = respond(members, rotation, strain, old, new, dt, stress, tangent)
         return stress, tangent, code
 
     def _integrate_point(

@@ -1,5 +1,6 @@
 """Periodic phase images, and the generators that make them."""
 
+from dmn_fem.microstructure._axes import MaterialAxes
 from dmn_fem.microstructure._cell import (
     Cell,
     FibreCell,
@@ -39,6 +40,7 @@ __all__ = [
     "FibreCell",
     "Fibres",
     "LayerCell",
+    "MaterialAxes",
     "MixedParticleCell",
     "MixedParticles",
     "ParticleCell",

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmn_fem._files import write_atomically
+from dmn_fem.microstructure._axes import MaterialAxes
 from dmn_fem.microstructure._interface import CutVoxels, block_means, gradient
 from dmn_fem.notation import Array
 
@@ -48,9 +49,11 @@ class PhaseImage:
             phase does. It decides how cut voxels are mixed, see `dmn_fem.homogenization`.
         slender: Whether those inclusions are many times longer than thick and not straight through
             the image: they carry load along their surface.
+        axes: How the phases are turned in every voxel; None where all are aligned with the global
+            axes.
 
     Raises:
-        ValueError: If array, cut voxels and names do not fit together.
+        ValueError: If array, cut voxels, names and axes do not fit together.
     """
 
     phases: NDArray[np.unsignedinteger]
@@ -58,6 +61,7 @@ class PhaseImage:
     cut: CutVoxels | None = None
     matrix: str | None = None
     slender: bool = False
+    axes: MaterialAxes | None = None
 
     def __post_init__(self) -> None:
         phases, cut = self.phases, self.cut
@@ -69,6 +73,9 @@ class PhaseImage:
             raise ValueError(f"phase names {self.names} are not distinct")
         if self.matrix is not None and self.matrix not in self.names:
             raise ValueError(f"matrix is {self.matrix!r}; the phases are {', '.join(self.names)}")
+        each = (len(self.names), *phases.shape)
+        if self.axes is not None and self.axes.number.shape != each:
+            raise ValueError(f"axes are of {self.axes.number.shape}; this image needs {each}")
         largest = int(phases.max())
         if cut is not None and cut.voxel.size:
             largest = max(largest, int(cut.phase.max()))
@@ -134,6 +141,9 @@ class PhaseImage:
         if self.matrix is not None:
             number = self.names.index(self.matrix)
             content.update(number.to_bytes(1 + (number > 255), "little") + bytes([self.slender]))
+        if self.axes is not None:
+            for part in vars(self.axes).values():
+                content.update(np.ascontiguousarray(part).tobytes())
         return content.hexdigest()
 
     def coarsen(self, factor: int) -> Self:
@@ -145,8 +155,12 @@ class PhaseImage:
             factor: Whole number that divides the voxels along each axis.
 
         Raises:
-            ValueError: If it does not.
+            ValueError: If it does not, or the image has axes.
         """
+        if self.axes is not None:
+            raise ValueError(
+                "an image with axes cannot be coarsened; generate it on a coarser grid"
+            )
         if factor < 1 or any(length % factor for length in self.shape):
             raise ValueError(f"factor is {factor}; it must divide the grid {self.shape}")
         shares = np.stack([block_means(self.share(name), factor) for name in self.names], -1)
@@ -185,6 +199,8 @@ class PhaseImage:
         arrays: dict[str, Any] = {"phases": self.phases, "header": np.array(json.dumps(header))}
         if self.cut is not None:
             arrays |= {f"cut_{key}": values for key, values in vars(self.cut).items()}
+        if self.axes is not None:
+            arrays |= {f"axes_{key}": values for key, values in vars(self.axes).items()}
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
         write_atomically(path, content.getvalue())
@@ -208,7 +224,10 @@ class PhaseImage:
                 if "cut_voxel" in arrays:
                     cut = CutVoxels(*(arrays[f"cut_{key.name}"] for key in fields(CutVoxels)))
                 kind = header["matrix"], header["slender"]
-                return cls(arrays["phases"], tuple(header["names"]), cut, *kind)
+                axes = None
+                if "axes_number" in arrays:
+                    axes = MaterialAxes(arrays["axes_quaternion"], arrays["axes_number"])
+                return cls(arrays["phases"], tuple(header["names"]), cut, *kind, axes)
         except _DAMAGE as error:
             raise ValueError(f"{path} is not a whole phase image of dmn-fem: {error}") from error
         raise ValueError(

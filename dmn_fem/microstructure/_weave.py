@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dmn_fem.microstructure._axes import MaterialAxes
 from dmn_fem.microstructure._image import PhaseImage
 from dmn_fem.microstructure._interface import CutVoxels, fill, two_phases
 from dmn_fem.notation import Array
@@ -15,7 +16,9 @@ class Weave:
     """A plain weave in a flat cell, one wavelength of the yarns wide: the unit of length.
 
     Warp runs along direction 1, weft along direction 2. The middle line of a yarn is a sine; its
-    section, across its direction in the plane, is a lens between two arcs of cosines.
+    section, across its direction in the plane, is a lens between two arcs of cosines. The axes of
+    its material follow the middle line: a yarn is made of its material as it is where it lies flat,
+    warp and weft each in the global axes there.
 
     Attributes:
         height: Of the cell.
@@ -61,7 +64,7 @@ class Weave:
         return grid, grid, levels
 
     def image(self, grid: int) -> PhaseImage:
-        """Phase image in which the yarns have their volume fraction exactly.
+        """Phase image in which the yarns have their volume fraction exactly, with their axes.
 
         Args:
             grid: Voxels along directions 1 and 2.
@@ -80,25 +83,26 @@ class Weave:
         phases = np.where(solid == 1, yarn, 0).astype(np.uint8)
         second = np.where(phases[cut.voxel] == 0, yarn[cut.voxel], 0).astype(np.uint8)
         cut = CutVoxels(cut.voxel, second, cut.share, cut.normal)
-        return PhaseImage(phases.reshape(shape), self.names, cut)
+        return PhaseImage(phases.reshape(shape), self.names, cut, axes=self.axes(grid))
 
-    def directions(self, grid: int) -> Array:
-        """Unit tangents of the yarns' middle lines at the centres of the voxels.
+    def axes(self, grid: int) -> MaterialAxes:
+        """Axes of warp and weft along the middle lines of their yarns; the matrix has none.
 
         Args:
             grid: Voxels along directions 1 and 2.
-
-        Returns:
-            (grid, grid, height, 3): those of warp where that is nearer, else those of weft.
         """
-        distances, tangents = [], []
+        quaternion = [np.array([[1.0, 0.0, 0.0, 0.0]])]
+        number = np.zeros((3, *self.shape(grid)), dtype=np.uint16)
         for axis in (0, 1):
-            distances.append(self._distances(axis, grid)[0])
-            slope = self._middle(axis, grid)[1]
-            tangent = np.zeros((*np.broadcast_shapes(slope.shape, self.shape(grid)), 3))
-            tangent[..., axis], tangent[..., 2] = 1.0, slope
-            tangents.append(tangent / np.linalg.norm(tangent, axis=-1, keepdims=True))
-        return np.where((distances[0] <= distances[1])[..., None], *tangents)
+            slope = np.round(self._middle(axis, grid)[1], 12)
+            slopes, which = np.unique(slope, return_inverse=True)
+            number[1 + axis] = which.reshape(slope.shape) + sum(map(len, quaternion))
+            # A rotation about the other axis of the plane raises a yarn's own.
+            half = 0.5 * np.arctan(slopes)
+            turned = np.zeros((half.size, 4))
+            turned[:, 0], turned[:, 2 - axis] = np.cos(half), (2 * axis - 1) * np.sin(half)
+            quaternion.append(turned)
+        return MaterialAxes(np.concatenate(quaternion), number)
 
     def _middle(self, axis: int, grid: int) -> tuple[Array, Array]:
         """Height of the nearest yarn's middle line over the mid-plane, and its slope."""

@@ -82,7 +82,8 @@ def build(
         )
         answers = _inelastic_answers(plan, directory, workers, progress)
     targets = [Samples.of(each).split(plan.samples.held_out) for each in sets]
-    best, starts = _fit_root(plan, targets[plan.root], directory, processes, progress)
+    turned = sets[plan.root].image.axes is not None
+    best, starts = _fit_root(plan, targets[plan.root], turned, directory, processes, progress)
     stages = [_transfer(plan, best, targets, directory, progress)]
     if plan.network.joint_iterations:
         steps = plan.network.joint_iterations
@@ -116,11 +117,15 @@ def build(
 def _fit_root(
     plan: Recipe,
     target: Target,
+    turned: bool,
     directory: Path,
     processes: int,
     progress: StageProgress,
 ) -> tuple[Fit, list[Fit]]:
-    """Networks of the root, from random starts: the best one, and all of them."""
+    """Networks of the root, from random starts: the best one, and all of them.
+
+    Where the phases of the cell are turned, the leaves are as well, at first by nothing.
+    """
     label = plan.members[plan.root].label
 
     def report(each: Progress) -> None:
@@ -136,6 +141,8 @@ def _fit_root(
         )
         for seed in plan.network.seeds
     ]
+    if turned:
+        starts = [start.aligned() for start in starts]
     if plan.samples.void is not None:
         number = plan.phases.index(plan.samples.void)
         starts = [_approach_void(start, target, number) for start in starts]

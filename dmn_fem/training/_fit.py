@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import numba
 import torch
 
 from dmn_fem.network import Network
@@ -143,6 +144,7 @@ def fingerprint_of(
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Run PyTorch on one thread: tensors are small, and sums then have one order."""
+    numba.get_num_threads()  # starts Numba's threads, which set those of PyTorch when they start
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

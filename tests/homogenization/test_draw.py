@@ -65,6 +65,21 @@ def test_a_void_is_a_millionth_of_the_matrix(void: int, reference: int) -> None:
     np.testing.assert_allclose(porous[:, void], 1e-6 * largest[:, None, None] * np.eye(6))
 
 
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_contrast_bounds_the_scales_of_the_other_phases(dimension: int) -> None:
+    """And it is all that it changes: the draws are those of another contrast, scaled."""
+    wide, narrow = (
+        draw_phase_stiffness(dimension, 3, 500, 7, contrast=each) for each in ((1e-3, 1e3), (1, 10))
+    )
+    np.testing.assert_array_equal(wide[:, 0], narrow[:, 0])
+    factor = wide[:, 1:, 0, 0] / narrow[:, 1:, 0, 0]
+    np.testing.assert_allclose(wide[:, 1:], factor[..., None, None] * narrow[:, 1:], atol=1e-9)
+    # Of u in (0, 1) the one factor is 10^(6 u - 3), the other 10^u: between them 10^(5 u - 3).
+    assert_fills(np.log10(factor), -3.0, 2.0)
+    with pytest.raises(ValueError, match="contrast is"):
+        draw_phase_stiffness(dimension, 2, 5, 0, contrast=(10.0, 1.0))
+
+
 def test_draws_of_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="dimension is 1"):
         draw_phase_stiffness(1, 2, 5, 0)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmn_fem.microstructure import weave
+from dmn_fem.notation import rotation_from_quaternion
 
 
 def inside(cell, points: np.ndarray) -> np.ndarray:
@@ -76,19 +77,28 @@ def test_warp_turned_by_a_right_angle_is_weft() -> None:
     assert np.mean(swapped != phases) < 1e-3
 
 
-def test_directions_are_tangents_of_the_middle_lines() -> None:
+def test_axes_follow_the_middle_lines() -> None:
     cell, grid = weave(0.4), 32
-    directions, phases = cell.directions(grid), cell.image(grid).phases
-    np.testing.assert_allclose(np.linalg.norm(directions, axis=-1), 1)
+    image = cell.image(grid)
+    axes, phases = image.axes, image.phases
+    rotation = rotation_from_quaternion(axes.quaternion)[axes.number]
+    np.testing.assert_array_equal(rotation[0], np.broadcast_to(np.eye(3), (*phases.shape, 3, 3)))
     steepest = 2 * np.pi * cell.amplitude
     for phase, axis in ((1, 0), (2, 1)):
-        along = directions[phases == phase]
-        np.testing.assert_array_equal(along[:, 1 - axis], 0)
-        slope = np.abs(along[:, 2] / along[:, axis])
-        assert 0.98 * steepest < slope.max() <= steepest
+        along = rotation[phase][..., axis]
+        np.testing.assert_allclose(along[..., 1 - axis], 0, atol=1e-12)
+        across = rotation[phase][..., 1 - axis]
+        np.testing.assert_allclose(across, np.broadcast_to(np.eye(3)[1 - axis], across.shape))
+        # The tangent points to where the yarn's own voxels go on: up and down half of its length.
+        inside = phases == phase
+        middle = (inside * np.arange(phases.shape[2])).sum(axis=2) / np.maximum(inside.sum(2), 1)
+        row = np.take(middle, grid // 4, axis=1 - axis)
+        slope = np.take(along[..., 2] / along[..., axis], grid // 4, axis=1 - axis)[:, 0]
+        differences = 0.5 * (np.roll(row, -1) - np.roll(row, 1))
+        assert np.corrcoef(slope, differences)[0, 1] > 0.75
+        assert 0.98 * steepest < np.abs(slope).max() <= steepest
     # At a crossing yarns lie flat.
-    top = directions[7:9, 7:9][phases[7:9, 7:9] > 0]
-    assert np.abs(top[:, 2]).max() < 0.15 * steepest
+    assert np.abs(rotation[1:, 7:9, 7:9, :, 2, :2]).max() < 0.15 * steepest
 
 
 @pytest.mark.parametrize(

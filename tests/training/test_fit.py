@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
+import torch
 
 from dmn_fem.network import Network
 from dmn_fem.training import (
@@ -56,6 +58,14 @@ def problem(
 ) -> tuple[Network, Samples, Samples]:
     """A start, and samples of another network."""
     return random_network(8, seed=1), *sampled(random_network(16), 40).split(10)
+
+
+def test_runs_on_one_thread_of_pytorch(problem: tuple[Network, Samples, Samples]) -> None:
+    """Numba's threads, when they start, set those of PyTorch: they must have started before."""
+    before, seen = torch.get_num_threads(), set()
+    fit(*problem, Settings(iterations=20), progress=lambda _: seen.add(torch.get_num_threads()))
+    assert seen == {1}
+    assert torch.get_num_threads() in (before, numba.get_num_threads())
 
 
 @pytest.mark.parametrize("dimension", [2, 3])

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 import dmn_fem
 from dmn_fem.database import Database
 from dmn_fem.homogenization import TrainingSet
-from dmn_fem.microstructure import PhaseImage
+from dmn_fem.microstructure import PhaseImage, weave
 from dmn_fem.training import Recipe, Samples, build, evaluate
 from dmn_fem.training._recipe import nearest_first
 
@@ -199,6 +199,50 @@ def test_two_descriptors_three_phases_and_a_void(tmp_path: Path) -> None:
     np.testing.assert_array_equal(void, void[:, :1, :1] * np.eye(3))
 
 
+WEAVE = """
+name = "weave"
+dimension = 3
+phases = ["resin", "warp", "weft"]
+descriptors = { volume_fraction = 0.4 }
+
+[microstructure]
+generator = "weave"
+height = 0.25
+width = 0.45
+gap = 0.03
+grid = 16
+
+[samples]
+count = 8
+held_out = 2
+seed = 0
+tolerance = 1e-2
+contrast = [0.5, 20.0]
+
+[error_budget]
+samples = 0
+
+[network]
+leaves = 6
+seeds = [3]
+iterations = 40
+transfer_iterations = 20
+joint_iterations = 0
+"""
+
+
+def test_leaves_turn_where_the_phases_of_the_cell_do(tmp_path: Path) -> None:
+    path = tmp_path / "weave.toml"
+    path.write_text(WEAVE)
+    (network,) = build(path, tmp_path / "work").networks
+    assert network.leaf_orientation is not None
+    assert np.abs(network.leaf_orientation[:, 1:]).max() > 0.01
+    samples = TrainingSet.load(tmp_path / "work" / "samples_0.4.h5")
+    assert samples.recipe["contrast"] == [0.5, 20.0]
+    image = weave(0.4, 0.25, 0.45, 0.03).image(16)
+    assert samples.image.digest == image.digest
+
+
 @pytest.mark.parametrize(
     "stage", ["samples", "network at 0.2, start 2", "network at 0.3", "all networks"]
 )
@@ -285,6 +329,7 @@ FAULTS = [
     ("leaves = 8", "leaves = 8\nlayers = 3", "network.layers: Extra inputs"),
     ("[0.2, 0.3]", "[0.3, 0.2]", "strictly increasing"),
     ("[0.2, 0.3]", "[0.2, 1.3]", "descriptors.volume_fraction: .* less than 1"),
+    ("held_out = 4", "held_out = 4\ncontrast = [2.0, 1.0]", "contrast: .* least first"),
     ("held_out = 4", "held_out = 12", "held_out must be at least 1 and less"),
     ("dimension = 2", "dimension = 3", "discs are not of dimension 3"),
     ('"grain"]', '"binder"]', "phases must have distinct names"),
