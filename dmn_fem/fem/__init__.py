@@ -36,6 +36,7 @@ from dmn_fem.fem._mapping import cell_values, cell_values_from  # noqa: E402
 from dmn_fem.fem._material import MaterialField  # noqa: E402
 from dmn_fem.fem._mesh import TaggedMesh, read_mesh  # noqa: E402
 from dmn_fem.fem._output import draw_cells, equivalent_stress, reaction_force  # noqa: E402
+from dmn_fem.fem._partition import interleaved_partitioner  # noqa: E402
 from dmn_fem.fem._path_control import PathControl, PathStep  # noqa: E402
 from dmn_fem.fem._picture import draw_body  # noqa: E402
 from dmn_fem.fem._programme import Programme  # noqa: E402
@@ -61,6 +62,7 @@ __all__ = [
     "draw_body",
     "draw_cells",
     "equivalent_stress",
+    "interleaved_partitioner",
     "load_checkpoint",
     "mandel_strain",
     "reaction_force",

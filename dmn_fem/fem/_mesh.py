@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import basix.ufl
 import meshio
@@ -121,7 +121,10 @@ class _Contents:
 
 
 def read_mesh(
-    path: str | Path, comm: MPI.Comm = MPI.COMM_WORLD, tags: str = "gmsh:physical"
+    path: str | Path,
+    comm: MPI.Comm = MPI.COMM_WORLD,
+    tags: str = "gmsh:physical",
+    partitioner: Callable[..., Any] | None = None,
 ) -> TaggedMesh:
     """A mesh from a Gmsh, XDMF, VTK or Abaqus file, or of another format that meshio reads.
 
@@ -136,6 +139,8 @@ def read_mesh(
         path: The file.
         comm: Ranks to distribute it to.
         tags: Name of the cell data that hold tags, where there are no element sets.
+        partitioner: What distributes the cells, DOLFINx's own by default; see
+            `interleaved_partitioner`.
 
     Raises:
         ValueError: On all ranks, if the file is missing or unreadable, holds no such cells, others
@@ -171,7 +176,9 @@ def read_mesh(
         lagrange_variant=basix.LagrangeVariant.equispaced,
         shape=(kind.dimension,),
     )
-    domain = mesh.create_mesh(comm, found.cells[:, order], element, found.points)
+    domain = mesh.create_mesh(
+        comm, found.cells[:, order], element, found.points, partitioner=partitioner
+    )
 
     values = cell_values[domain.topology.original_cell_index]
     tagged = np.flatnonzero(values).astype(np.int32)

@@ -20,7 +20,13 @@ from fem_models import (
 )
 from scipy.optimize import brentq
 
-from dmn_fem.fem import MaterialField, Stepper, mandel_strain, read_mesh
+from dmn_fem.fem import (
+    MaterialField,
+    Stepper,
+    interleaved_partitioner,
+    mandel_strain,
+    read_mesh,
+)
 from dmn_fem.notation import to_mandel
 from dmn_fem.online import NetworkLaw
 
@@ -253,13 +259,35 @@ def submesh(dimension=2):
         assert field.stress.x.array.size <= other.stress.x.array.size
 
 
-def tagged_mesh():
+def interleaved():
+    """Every cell has one owner and every rank as many, all over the body; ghosts are whole."""
+    comm, shape = MPI.COMM_WORLD, ([[0, 0, 0], [4, 1, 1]], [16, 4, 4])
+    area = fem.Constant(mesh.create_box(MPI.COMM_SELF, *shape), 1.0) * ufl.dS
+    expected = fem.assemble_scalar(fem.form(area))
+    for mode in (mesh.GhostMode.none, mesh.GhostMode.shared_facet):
+        domain = mesh.create_box(comm, *shape, partitioner=interleaved_partitioner(6, mode))
+        cells = domain.topology.index_map(3)
+        owned = np.arange(cells.size_local, dtype=np.int32)
+        original = comm.allgather(domain.topology.original_cell_index[owned])
+        assert np.array_equal(np.sort(np.concatenate(original)), np.arange(cells.size_global))
+        assert cells.size_local > 0.9 * cells.size_global / comm.size
+        x = mesh.compute_midpoints(domain, 3, owned)[:, 0]
+        assert 0.3 < np.mean(x < 2) < 0.7, np.histogram(x, 4, (0, 4))
+        if comm.size > 1:  # facets between ranks are those of a cell and of a ghost
+            assert (cells.num_ghosts > 0) is (mode is mesh.GhostMode.shared_facet)
+        if mode is mesh.GhostMode.shared_facet:
+            form = fem.form(fem.Constant(domain, 1.0) * ufl.dS)
+            found = comm.allreduce(fem.assemble_scalar(form))
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def tagged_mesh(partitioner=None):
     """Tags of cells and facets arrive where their cells are; what fails fails everywhere."""
     comm = MPI.COMM_WORLD
     folder = Path(comm.bcast(tempfile.mkdtemp() if comm.rank == 0 else None))
     if comm.rank == 0:
         (folder / "two.inp").write_text(ABAQUS)
-    found = read_mesh(folder / "two.inp")
+    found = read_mesh(folder / "two.inp", partitioner=partitioner)
     for dimension, tags, tag, middle in (
         (2, found.cell_tags, 1, [0.5, 0.5, 0.0]),
         (2, found.cell_tags, 2, [1.5, 0.5, 0.0]),
@@ -290,3 +318,5 @@ if __name__ == "__main__":
     three_laws()
     submesh()
     tagged_mesh()
+    tagged_mesh(interleaved_partitioner(2))
+    interleaved()
