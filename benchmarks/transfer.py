@@ -7,6 +7,11 @@ on one core. The training sets are those of a recipe, made where they are missin
 
     python benchmarks/transfer.py databases/discs_2d.toml --directory work
 
+With ``--strategies`` it compares what is frozen, in chains and in stars, instead; a table of
+Markdown:
+
+    python benchmarks/transfer.py --strategies --fractions 0.6 0.3 0.1 --iterations 300
+
 References:
     Liu, Wu and Koishi (2019), Transfer learning of deep material network for seamless
     structure-property predictions, Comput. Mech. 64, 451-465.
@@ -17,8 +22,10 @@ import statistics
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -26,6 +33,7 @@ from rich.table import Table
 from dmn_fem.homogenization import DataRecipe, sample_family, start_processes
 from dmn_fem.network import Network
 from dmn_fem.training import (
+    ErrorReport,
     Fit,
     Frozen,
     Progress,
@@ -41,7 +49,8 @@ GOALS = (0.01, 0.003)
 """Errors to which iterations and seconds are counted."""
 ALIVE = 1e-6
 """Weight of a leaf that counts as alive."""
-console, bar = Console(), Console(stderr=True)
+ORDERS: tuple[Literal["chain", "star"], ...] = ("chain", "star")
+console, bar = Console(width=140), Console(stderr=True)
 type Target = tuple[Samples, Samples]
 
 
@@ -149,10 +158,11 @@ def show_speed(
 
 def show_strategies(
     fractions: list[float],
-    families: list[list[Clocked]],
     targets: list[Target],
+    phases: Sequence[str],
     settings: Settings,
     leaves: int,
+    seeds: int,
 ) -> None:
     """What to freeze, in a chain and in a star, from the same first networks."""
     levels = int(np.ceil(np.log2(leaves)))
@@ -164,23 +174,45 @@ def show_strategies(
         f"lower {levels // 2} of {levels} levels frozen": Frozen(lower_levels=levels // 2),
         "last 3 levels alone are trained": Frozen(weights=True, lower_levels=levels - 3),
     }
-    table = Table(
-        "strategy", "order", *map(str, fractions[1:]),
-        title="held-out error in %, mean / maximum, mean of seeds",
-    )  # fmt: skip
-    jobs = [(name, order) for name in strategies for order in ("chain", "star")]
+    bases = [
+        fit(random_start(targets[0], phases, leaves, seed), *targets[0], settings).network
+        for seed in track(range(seeds), "first networks", console=bar)
+    ]
+    table = Table("strategy", "order", *map(str, fractions[1:]), box=MARKDOWN)
+
+    def add(name: str, order: str, members: Iterable[Sequence[ErrorReport]]) -> None:
+        """A row: means of the seeds, and the range of their means."""
+        cells = []
+        for reports in members:
+            means = [100 * each.stiffness.mean for each in reports]
+            worst = max(100 * each.stiffness.maximum for each in reports)
+            cells.append(f"{spread(means, 2)} / {worst:.1f}")
+        table.add_row(name, order, *cells)
+
+    others = targets[1:]
+    rescaled = [
+        [evaluate(rescale(base, training.phase_fraction), held_out) for base in bases]
+        for training, held_out in others
+    ]
+    add("rescaled, not trained", "", rescaled)
+    starts = [
+        [
+            fit(random_start(target, phases, leaves, seed), *target, settings).held_out
+            for seed in range(seeds)
+        ]
+        for target in track(others, "random starts", console=bar)
+    ]
+    add("random start", "", starts)
+    jobs = [(name, order) for name in strategies for order in ORDERS]
     for name, order in track(jobs, "strategies", console=bar):
         frozen = replace(settings, frozen=strategies[name])
-        chains = [
-            transfer_chain(family[0].fit.network, targets[1:], frozen, order=order)
-            for family in families
-        ]
-        cells = [
-            f"{100 * np.mean([each.held_out.stiffness.mean for each in member]):.2f} / "
-            f"{100 * np.mean([each.held_out.stiffness.maximum for each in member]):.1f}"
-            for member in zip(*chains, strict=True)
-        ]
-        table.add_row(name, order, *cells)
+        chains = [transfer_chain(base, others, frozen, order=order) for base in bases]
+        members = [[each.held_out for each in member] for member in zip(*chains, strict=True)]
+        add(name, order, members)
+    console.print(
+        f"held-out error in %, mean of {seeds} seeds (their range) / maximum of all, "
+        f"{settings.iterations} iterations from {fractions[0]:g}"
+    )
     console.print(table)
 
 
@@ -195,7 +227,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--leaves", type=int, default=128)
     parser.add_argument("--iterations", type=int, default=Settings.iterations)
-    parser.add_argument("--strategies", action="store_true", help="compare what to freeze")
+    parser.add_argument(
+        "--strategies", action="store_true", help="compare what to freeze, and nothing else"
+    )
     arguments = parser.parse_args()
     recipe = DataRecipe.load(arguments.recipe)
     with start_processes() as workers:
@@ -204,6 +238,11 @@ def main() -> None:
     fractions = arguments.fractions
     targets = [Samples.of(by_fraction[each]).split(recipe.samples.held_out) for each in fractions]
     settings = Settings(iterations=arguments.iterations)
+    if arguments.strategies:
+        show_strategies(
+            fractions, targets, recipe.phases, settings, arguments.leaves, arguments.seeds
+        )
+        return
     # What is compiled is compiled before the clock runs.
     clocked(random_start(targets[0], recipe.phases, 4, 0), targets[0], Settings(iterations=20))
     families: list[list[Clocked]] = []
@@ -222,8 +261,6 @@ def main() -> None:
     dilute = fractions.index(min(fractions))
     show_naive(fractions, [each[dilute].fit for each in alone], targets)
     show_speed(fractions, families, alone)
-    if arguments.strategies:
-        show_strategies(fractions, families, targets, settings, arguments.leaves)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,13 @@ def info(file: DatabaseFile, as_json: AsJson = False) -> None:
     console.print(
         f"{database.dimension}D, phases {', '.join(database.phases)}, {database.leaves} leaves"
     )
+    if pruning := database.provenance.get("pruning"):
+        before, after = pruning["leaves"]
+        largest = max(each["mean"] for each in pruning["change_of_answers"])
+        console.print(
+            f"pruned from {before} to {after} leaves behind the transfer, "
+            f"which changed answers by up to {100 * largest:.3g} % (mean over samples)"
+        )
     names = [each.name for each in database.descriptors]
     rows = [[f"{value:g}" for value in values] for values in database.values]
     table = Table("network", *names, "phase fractions", "leaves alive")

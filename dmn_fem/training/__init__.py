@@ -7,7 +7,7 @@ from dmn_fem.training._fit import Fit, fit
 from dmn_fem.training._inelastic import InelasticSamples
 from dmn_fem.training._leave_one_out import leave_one_out
 from dmn_fem.training._model import TorchNetwork
-from dmn_fem.training._pruning import prune
+from dmn_fem.training._pruning import prune, prune_family
 from dmn_fem.training._recipe import Recipe
 from dmn_fem.training._samples import ErrorReport, Errors, Samples, evaluate
 from dmn_fem.training._settings import Frozen, Progress, Settings
@@ -34,6 +34,7 @@ __all__ = [
     "fit_family",
     "leave_one_out",
     "prune",
+    "prune_family",
     "rescale",
     "transfer_chain",
 ]

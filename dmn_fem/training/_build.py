@@ -25,6 +25,7 @@ from dmn_fem.training._family import fit_family
 from dmn_fem.training._fit import Fit, fit
 from dmn_fem.training._inelastic import InelasticSamples
 from dmn_fem.training._leave_one_out import leave_one_out
+from dmn_fem.training._pruning import prune_fits
 from dmn_fem.training._recipe import Recipe, nearest_first
 from dmn_fem.training._samples import Errors, Samples
 from dmn_fem.training._settings import Progress, Settings
@@ -52,7 +53,7 @@ def build(
     processes: int = 1,
     progress: StageProgress = _silent,
 ) -> Database:
-    """Make a database: images, samples, the first network, the transfer to all others, the file.
+    """Make a database: images, samples, the first network, transfer, pruning, the file.
 
     Every stage leaves a file in the directory and is not done again; a killed build goes on from
     them to the same networks, and a finished one is read. The database is ``NAME.safetensors``.
@@ -84,7 +85,10 @@ def build(
     targets = [Samples.of(each).split(plan.samples.held_out) for each in sets]
     turned = sets[plan.root].image.axes is not None
     best, starts = _fit_root(plan, targets[plan.root], turned, directory, processes, progress)
-    stages = [_transfer(plan, best, targets, directory, progress)]
+    fits, pruning = _transfer(plan, best, targets, directory, progress), None
+    if plan.network.pruning is not None:
+        fits, pruning = prune_fits(fits, targets, plan.network.pruning)
+    stages = [fits]
     if plan.network.joint_iterations:
         steps = plan.network.joint_iterations
         stages.append(_together(plan, stages[-1], targets, None, steps, directory, progress))
@@ -98,6 +102,7 @@ def build(
         Database(networks, descriptors, plan.values), [held_out for _, held_out in targets]
     )
     provenance = _provenance(plan, directory, sets, fits, without) | {
+        "pruning": pruning,
         "learning_curves": [_curve(each) for each in zip(*stages, strict=True)],
         "inelastic_errors": [
             {

@@ -23,6 +23,9 @@ class Training(BaseModel):
         seeds: Of the random starts there.
         iterations: Of L-BFGS from each of them.
         transfer_iterations: Of every further network.
+        pruning: By what share of itself the mean training error of a network may rise when leaves
+            that hardly matter die in all of them, behind the transfer; see `prune_family`. The
+            training of all together makes up for it. None die, if not given.
         joint_iterations: Of all networks together in the end, see `fit_family`; none if 0.
         smoothness: Of the family, there; more of it where few networks span many descriptors.
         inelastic_iterations: Of all networks together on inelastic answers as well, behind that.
@@ -35,6 +38,10 @@ class Training(BaseModel):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     iterations: Count
     transfer_iterations: Count
+    # A recipe without it says nothing of it: what was made before it was known stays its own.
+    pruning: Annotated[float, Field(ge=0)] | None = Field(
+        None, exclude_if=lambda given: given is None
+    )
     joint_iterations: Annotated[int, Field(ge=0)]
     smoothness: Annotated[float, Field(ge=0)] = 1e-4
     inelastic_iterations: Count | None = None
@@ -44,9 +51,10 @@ class Recipe(DataRecipe):
     """A family of networks over one descriptor or several.
 
     The network of one member, the root, is the best of several random starts; each further one is
-    trained from that of its nearest neighbour among those before, see `nearest_first`; then they
-    are trained together, and once more with inelastic answers, if the recipe has that stage. The
-    last `samples.held_out` samples are not trained on.
+    trained from that of its nearest neighbour among those before, see `nearest_first`; then leaves
+    that hardly matter die in all of them, if the recipe says so; they are trained together, and
+    once more with inelastic answers, if the recipe has that stage. The last `samples.held_out`
+    samples are not trained on.
     """
 
     dimension: Literal[2, 3]

@@ -45,6 +45,7 @@ seeds = [3, 4]
 iterations = 60
 transfer_iterations = 40
 joint_iterations = 20
+pruning = 2.0
 """
 
 
@@ -104,6 +105,7 @@ def check_content(database: Database, directory: Path) -> None:
     errors = made["errors"]
     for key in ("samples_sha256", "error_budgets", "errors", "learning_curves"):
         assert len(made[key]) == 2
+    check_pruning(database)
     best = dict((step, rest[-1]) for step, *rest in made["learning_curves"][0])[60]
     assert min(made["starts_held_out_error"]) == pytest.approx(best)
     for value, network, error, curve in zip(
@@ -117,6 +119,20 @@ def check_content(database: Database, directory: Path) -> None:
         step, _, held_out_error = curve[-1]
         assert step in (80, 60)
         assert held_out_error == pytest.approx(found)
+
+
+def check_pruning(database: Database) -> None:
+    """What died is dead in all networks, and what that changed is told."""
+    pruning = database.provenance["pruning"]
+    before, after = pruning["leaves"]
+    dead = np.array([each.leaf_activation == -np.inf for each in database.networks])
+    np.testing.assert_array_equal(dead[0], dead[1])
+    assert (before, after) == (8, np.count_nonzero(~dead[0]))
+    for errors, change in zip(
+        pruning["training_errors"], pruning["change_of_answers"], strict=True
+    ):
+        assert errors[1] <= 3.0 * errors[0]
+        assert 0 < change["mean"] <= change["maximum"]
 
 
 def test_order_of_transfer() -> None:
@@ -326,6 +342,7 @@ FAULTS = [
         "leaves = 8\nroot = { volume_fraction = 0.25 }",
         "network.root is .* a member's",
     ),
+    ("pruning = 2.0", "pruning = -0.1", "network.pruning: .* greater than or equal to 0"),
     ("leaves = 8", "leaves = 8\nlayers = 3", "network.layers: Extra inputs"),
     ("[0.2, 0.3]", "[0.3, 0.2]", "strictly increasing"),
     ("[0.2, 0.3]", "[0.2, 1.3]", "descriptors.volume_fraction: .* less than 1"),
