@@ -50,7 +50,8 @@ def shipped() -> list[str]:
 
 def table_of_networks(name: str, database: Database) -> Table:
     """What the provenance tells of every network."""
-    title = f"{Path(name).stem}: {database.leaves} leaves, held-out errors in %"
+    alive = np.count_nonzero(np.max([each.leaf_weights for each in database.networks], axis=0))
+    title = f"{Path(name).stem}: {alive} of {database.leaves} leaves, held-out errors in %"
     table = Table(*names(database), "mean", "95 %", "maximum", "left out", "grid", title=title)
     made = database.provenance
     for values, errors, budget in zip(
