@@ -10,7 +10,7 @@ on one core. The training sets are those of a recipe, made where they are missin
 With ``--strategies`` it compares what is frozen, in chains and in stars, instead; a table of
 Markdown:
 
-    python benchmarks/transfer.py --strategies --fractions 0.6 0.3 0.1 --iterations 300
+    python benchmarks/transfer.py --strategies --fractions 0.6 0.3 0.1 --iterations 100
 
 References:
     Liu, Wu and Koishi (2019), Transfer learning of deep material network for seamless
