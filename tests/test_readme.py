@@ -2,6 +2,11 @@ import importlib.util
 import re
 from pathlib import Path
 
+import click
+import pytest
+from typer.main import get_command
+
+from dmn_fem.cli import app
 from dmn_fem.laws import check
 from dmn_fem.online import LoadPath, drive, material_law
 
@@ -33,3 +38,25 @@ def test_the_coupling_takes_at_most_ten_lines():
     example = re.findall(r"```python\n(.*?)```", README, re.S)[0]
     assert "material.attach(problem)" in example
     assert len(example.splitlines()) <= 10
+
+
+LINES = sorted(
+    {
+        line.split("#")[0].strip()
+        for line in re.findall(r"^ {4}(?:mpiexec -n \d+ )?dmn-fem (.*)", README, re.M)
+    }
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_command_line_of_the_readme_is_there(line):
+    command, words = get_command(app), line.split()
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    asked = {word for word in words if word.startswith("--")}
+    assert asked <= known
+
+
+def test_there_are_command_lines_in_the_readme():
+    assert len(LINES) > 15

@@ -171,7 +171,9 @@ class Database:
 
         Returns:
             Distinct networks, and the number of its own for every point, (n,): what `NetworkLaw`
-            and its ``allocate`` take.
+            and its ``allocate`` take. Where leaves are dead in some networks of the database alone,
+            there may be networks that no point has behind them: with these, laws have the same
+            leaves, and states the same fields, whatever the points are.
 
         Raises:
             DatabaseError: As in `at`; it tells how many points are refused, and the first one.
@@ -213,7 +215,13 @@ class Database:
                 stacklevel=2,
             )
         # Of no points there is a network, too: a rank without cells has a law all the same.
-        return tuple(networks or self.networks[:1]), index.reshape(-1)
+        networks = networks or [self.networks[0]]
+        live = np.any([network.leaf_weights > 0 for network in networks], axis=0)
+        for network in self.networks:
+            if (own := network.leaf_weights > 0)[~live].any():
+                networks.append(network)
+                live |= own
+        return tuple(networks), index.reshape(-1)
 
     def left_out(self, number: int) -> Network | None:
         """The network that the others give where one stands; None at a vertex of their hull."""

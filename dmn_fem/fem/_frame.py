@@ -1,28 +1,54 @@
 """Local axes of a law: strains are turned into them, stresses and tangents back."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+import ufl
+from dolfinx import fem
+from dolfinx.mesh import Mesh
 from mpi4py import MPI
 from numpy.typing import NDArray
 
+from dmn_fem.fem._placement import rows_of
+from dmn_fem.laws import Law
 from dmn_fem.notation import Array, mandel_rotation
 
 _ORTHOGONAL = 1e-6  # how far R Rᵀ may be from one
 
 
 class Frame:
-    """Local axes at the points of a field.
+    """Local axes at the points of a field. Collective.
 
     Args:
-        axes: Rotations from local to global components, (cells, 1 or points, 3, 3): their columns
-            are the local axes.
+        read: Gives directions or rotations, (cells, 1 or points, ...), see `rotations`.
+        rank: 1 of directions, 2 of rotations.
+        dimension: 2 or 3.
         strain_size: 4 (rotations of the plane) or 6.
+        comm: Of the mesh.
+
+    Raises:
+        ValueError: As `rotations`.
     """
 
-    def __init__(self, axes: Array, strain_size: int) -> None:
-        self._axes = axes
-        self._turn = np.ascontiguousarray(mandel_rotation(axes)[..., :strain_size, :strain_size])
+    def __init__(
+        self,
+        read: Callable[[], Array],
+        rank: int,
+        dimension: int,
+        strain_size: int,
+        comm: MPI.Comm,
+    ) -> None:
+        self._read, self._given = read, read()
+        self._axes = rotations(self._given, rank, dimension, comm)
+        turn = mandel_rotation(self._axes)[..., :strain_size, :strain_size]
+        self._turn = np.ascontiguousarray(turn)
+
+    @property
+    def changed(self) -> bool:
+        """Whether what was given on this rank is no longer what it was."""
+        return not np.array_equal(self._read(), self._given)
 
     def to_local(self, vectors: Array) -> Array:
         """Local components of Mandel vectors, (cells, points, strain_size)."""
@@ -38,6 +64,39 @@ class Frame:
     def to_global_matrix(self, matrices: Array) -> Array:
         """Global components of stiffnesses, (cells, points, strain_size, strain_size)."""
         return np.asarray(self._turn @ matrices @ self._turn.swapaxes(-1, -2))
+
+
+def frame_of(
+    given: Any,
+    compiled: Callable[[Any], fem.Expression],
+    law: Law,
+    mesh: Mesh,
+    cells: NDArray[np.int32],
+) -> Frame | None:
+    """The frame of a law in some owned cells. Collective.
+
+    Args:
+        given: UFL, an array with a row for every owned cell of the mesh, or nothing.
+        compiled: Makes what evaluates UFL at the quadrature points.
+        law: The law.
+        mesh: The mesh.
+        cells: The cells.
+
+    Raises:
+        ValueError: On all ranks, if it is none.
+    """
+    if given is None:
+        return None
+    if isinstance(given, ufl.core.expr.Expr):
+        rank, read = len(given.ufl_shape), partial(compiled(given).eval, mesh, cells)
+    else:
+        rows_of(given, "the frame", mesh, cells)
+        rank, read = np.ndim(given) - 1, partial(_rows, given, cells)
+    return Frame(read, rank, law.dimension, law.strain_size, mesh.comm)
+
+
+def _rows(given: Any, cells: NDArray[np.int32]) -> Array:
+    return np.asarray(given)[cells][:, None]
 
 
 def rotations(values: Array, rank: int, dimension: int, comm: MPI.Comm) -> Array:
@@ -102,19 +161,3 @@ def _along(direction: Array) -> Array:
     turn = np.eye(3) + cross + cross @ cross / bend
     turn[opposite] = np.diag([-1.0, -1.0, 1.0])
     return np.asarray(turn)
-
-
-def of_cells(values: Any, owned: int, cells: NDArray[np.int32], what: str, comm: MPI.Comm) -> Any:
-    """Rows of the cells of a field, of an array with a row for every owned cell. Collective.
-
-    Raises:
-        ValueError: On all ranks, if the array has not so many rows on any of them.
-    """
-    values = np.asarray(values)
-    wrong = values.shape[:1] != (owned,)
-    if comm.allreduce(wrong, op=MPI.LOR):
-        raise ValueError(
-            f"{what} must have a row for every owned cell of the mesh"
-            + (f", {owned} here; it has shape {values.shape}" if wrong else ", on every rank")
-        )
-    return values[cells]

@@ -41,7 +41,8 @@ def axisymmetric_strain(u: Any, x: Any) -> Any:
     """Small strain of a torsionless displacement of a body of revolution.
 
     The mesh is the half section in the plane (r, z). A volume integral is one over the section
-    with the weight r: ``F = ufl.dot(stress, axisymmetric_strain(v, x)) * x[0] * dx`` per radian.
+    with the weight r: ``F = ufl.dot(stress, axisymmetric_strain(v, x)) * x[0] * dx`` per radian;
+    tell the field, too (``MaterialField(..., weight=x[0])``), for its work and averages.
 
     Args:
         u: Displacement along r and z.

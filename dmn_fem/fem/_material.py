@@ -1,13 +1,10 @@
 """A constitutive law at the quadrature points of a UFL form.
 
-Stress and tangent are quadrature functions. The field puts itself in front of the callbacks of a
-stock `dolfinx.fem.petsc.NonlinearProblem` and fills them for the owned cells before a vector or
-matrix is assembled. No callback raises because of a point: a failed point leaves NaN in its stress
-on its own rank, the norm of the residual is then NaN on all ranks, and SNES ends everywhere with
-the same reason.
+Stress and tangent are quadrature functions; the field fills them for the owned cells before a
+vector or matrix is assembled (`_callbacks`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,18 +12,21 @@ import basix.ufl
 import numpy as np
 import ufl
 from dolfinx import fem
-from dolfinx.fem.petsc import NonlinearProblem, assign
+from dolfinx.fem.petsc import NonlinearProblem
 from dolfinx.mesh import EntityMap, Mesh, MeshTags
+from mpi4py import MPI
 from numpy.typing import NDArray
-from petsc4py import PETSc
 from ufl.algorithms import expand_derivatives
 from ufl.constantvalue import Zero
 
+from dmn_fem.fem._averages import cell_function
+from dmn_fem.fem._callbacks import integrate_first
 from dmn_fem.fem._compile import compile_once
-from dmn_fem.fem._frame import Frame, of_cells, rotations
-from dmn_fem.fem._placement import input_numbers, mesh_of, tagged_cells
+from dmn_fem.fem._fingerprint import answers
+from dmn_fem.fem._frame import frame_of
+from dmn_fem.fem._placement import allocate, input_numbers, mesh_of, tagged_cells
 from dmn_fem.laws import Code, Law, PointRecord, Status
-from dmn_fem.notation import Array, to_tensor
+from dmn_fem.notation import Array
 
 
 class MaterialField:
@@ -40,7 +40,7 @@ class MaterialField:
         status: What the law said of the owned points when it was last asked.
         dt: Time step that the law is given.
         external: Values of the external fields at the owned points when it was last asked.
-        internal_work: Work of the stress over all accepted steps, ∫∫ σ:dε dx, on all ranks.
+        internal_work: Work of the stress over all accepted steps, ∫∫ σ:dε weight dx, on all ranks.
 
     Args:
         law: Any law that fulfils `dmn_fem.laws.Law`.
@@ -62,14 +62,19 @@ class MaterialField:
             two follow by the least rotation from the global ones), or a rotation matrix whose
             columns are its axes. Either UFL, evaluated once at every quadrature point, or an array
             with a row for every owned cell of the mesh. Strains are turned into the frame, stress,
-            tangent and averages back.
+            tangent and averages back. What the state holds is along these axes, so they must stay:
+            `accept` refuses a frame that has changed.
         network: For a law of several networks, the number of its own for every owned cell of the
             mesh, as `Database.at_points` gives it.
+        weight: Positive UFL scalar by which the form multiplies `dx`: the radius of a body of
+            revolution, a thickness. Internal work and averages over cells are taken with it. It is
+            evaluated once.
 
     Raises:
         ValueError: If strain, mesh and law are of different dimensions, external fields are
             missing, unknown or no scalars, or the strain is on other meshes than the field and no
-            map leads there. On all ranks, if a frame is none.
+            map leads there. On all ranks, if a frame is none, a weight is not positive, or the
+            state of the law is laid out differently on another rank.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class MaterialField:
         entity_maps: Sequence[EntityMap] = (),
         frame: Any = None,
         network: NDArray[np.integer] | None = None,
+        weight: Any = 1.0,
     ) -> None:
         mesh = mesh_of(strain, mesh, entity_maps)
         if mesh.topology.dim != law.dimension or strain.ufl_shape != (law.strain_size,):
@@ -136,28 +142,16 @@ class MaterialField:
                 "dx", whole, subdomain_id=tag, subdomain_data=tags, metadata=metadata
             )
 
-        self._frame: Frame | None = None
-        if frame is not None:
-            if isinstance(frame, ufl.core.expr.Expr):
-                axes, rank = self._compiled(frame).eval(mesh, self.cells), len(frame.ufl_shape)
-            else:
-                axes = of_cells(frame, owned, self.cells, "the frame", mesh.comm)[:, None]
-                rank = axes.ndim - 2
-            axes = rotations(axes, rank, law.dimension, mesh.comm)
-            self._frame = Frame(axes, size)
-        count = self.cells.size * len(points)
-        if network is None:
-            self.state = law.allocate(count)
-        else:
-            own = of_cells(network, owned, self.cells, "network", mesh.comm)
-            allocate: Any = law.allocate  # of a law that has networks
-            self.state = allocate(count, network=np.repeat(own, len(points)))
+        self._frame = frame_of(frame, self._compiled, law, mesh, self.cells)
+        self.state = allocate(law, network, mesh, self.cells, len(points))
+        self._volumes = self._weighted_volumes(ufl.as_ufl(weight))
         self._strains = np.zeros((self.cells.size, len(points), size))
         self._integrated: Array | None = None
         self._tangent_is_current = False
         self._accepted_strain = np.zeros_like(self._strains)
         self._accepted_stress = np.zeros_like(self._strains)
         self.internal_work = 0.0
+        count = self.state.points
         self.status = Status(np.ones(count, dtype=np.int8), np.zeros(count, dtype=np.int32))
         self.dt = 0.0
 
@@ -166,6 +160,16 @@ class MaterialField:
         # Expressions of DOLFINx 0.10 know no maps.
         maps = {"entity_maps": list(self._entity_maps)} if self._entity_maps else {}
         return fem.Expression(expression, self._points, comm=self.mesh.comm, **maps)
+
+    def _weighted_volumes(self, weight: Any) -> Array:
+        """Volume of every quadrature point times the weight of the form, (cells, points)."""
+        if weight.ufl_shape != ():
+            raise ValueError(f"the weight has the shape {weight.ufl_shape}; it must be a scalar")
+        volume = self._compiled(weight * abs(ufl.JacobianDeterminant(self.mesh)))
+        values = volume.eval(self.mesh, self.cells).reshape(self.cells.size, len(self._points))
+        if self.mesh.comm.allreduce(not (values > 0).all(), op=MPI.LOR):
+            raise ValueError("the weight is not positive at every quadrature point")
+        return np.asarray(values * self._quadrature_weights)
 
     def _local(self, strains: Array) -> Array:
         """Strains in the axes of the law."""
@@ -201,32 +205,7 @@ class MaterialField:
 
         Several fields may be attached to one problem, and the problem may have several unknowns.
         """
-        u = problem.u
-        _, (residual, args, kargs) = problem.solver.getFunction()
-        problem.solver.setFunction(self._ahead_of(residual, u), problem.b, args, kargs)
-        _, _, (jacobian, args, kargs) = problem.solver.getJacobian()
-        problem.solver.setJacobian(
-            self._ahead_of(jacobian, u, needs_tangent=True), problem.A, problem.P_mat, args, kargs
-        )
-
-    def _ahead_of(
-        self, callback: Callable[..., None], u: Any, needs_tangent: bool = False
-    ) -> Callable[..., None]:
-        def integrate_first(snes: Any, x: Any, *args: Any, **kargs: Any) -> None:
-            nested = x.getType() == PETSc.Vec.Type.NEST
-            for part in x.getNestSubVecs() if nested else [x]:
-                part.ghostUpdate(PETSc.InsertMode.INSERT, PETSc.ScatterMode.FORWARD)
-            assign(x, u)
-            # The first residual of a solve lifts boundary values with the tangent. Line search
-            # "basic" asks for the Jacobian wherever it asks for the residual, the others do not.
-            self._integrate(
-                needs_tangent
-                or snes.getFunctionEvaluations() == 0
-                or snes.getLineSearch().getType() == PETSc.SNESLineSearch.Type.BASIC
-            )
-            callback(snes, x, *args, **kargs)
-
-        return integrate_first
+        integrate_first(problem, self._integrate)
 
     def _integrate(self, needs_tangent: bool) -> None:
         """Stress, new state and, if needed, tangent at the present strain, if not yet there."""
@@ -266,10 +245,19 @@ class MaterialField:
 
         Raises:
             RuntimeError: On all ranks, if a point fails at this displacement; nothing is accepted.
+            ValueError: On all ranks, if the frame has changed since the field was made.
         """
         self._integrate(needs_tangent=False)
-        if self.mesh.comm.allreduce(self.status.failed) > 0:
+        moved = self._frame is not None and self._frame.changed
+        failed, moved = self.mesh.comm.allreduce(np.array([self.status.failed, moved]))
+        if failed or moved:
             self.revert()
+        if moved:
+            raise ValueError(
+                "the frame has changed since the field was made, and its past is along the old "
+                "axes; make the field when its frame has its values"
+            )
+        if failed:
             raise RuntimeError("points failed at the displacement that was to be accepted")
         self.state.accept()
         stress = self._values(self.stress)[self._where]
@@ -383,21 +371,10 @@ class MaterialField:
         values = values.reshape(self.cells.size, len(self._points), width)
         if name in known and values.shape[-1] in (4, 6):
             values = self.in_global_axes(values)
-        shares = self._volumes / self._volumes.sum(axis=1, keepdims=True)
-        average = np.einsum("cq,cqi->ci", shares, values)
-        if average.shape[1] in (4, 6):
-            average = to_tensor(average)
-        space = fem.functionspace(
-            self.mesh, ("DG", 0, average.shape[1:] if average.ndim == 3 else ())
-        )
-        function = fem.Function(space, name=name)
-        function.x.array.reshape(-1, *average.shape[1:])[self.cells] = average
-        function.x.scatter_forward()
-        return function
+        return cell_function(self.mesh, self.cells, name, values, self._volumes)
 
     @cached_property
-    def _volumes(self) -> Array:
-        """Volume of every quadrature point, (cells, points). Collective when first asked for."""
-        volume = fem.Expression(abs(ufl.JacobianDeterminant(self.mesh)), self._points)
-        values = volume.eval(self.mesh, self.cells).reshape(self.cells.size, len(self._points))
-        return np.asarray(values * self._quadrature_weights)
+    def answers(self) -> Array:
+        """What the law answers to fixed strains, (cells, points, n); other fields answer others."""
+        networks = self.state.network.reshape(self.cells.size, len(self._points))
+        return answers(self.law, networks, self._frame)

@@ -10,6 +10,9 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from ufl.algorithms import extract_coefficients
 
+from dmn_fem.fem._together import all_or_none
+from dmn_fem.laws import Law, State
+
 
 def mesh_of(strain: Any, mesh: Mesh | None, entity_maps: Sequence[EntityMap]) -> Mesh:
     """The mesh of a field: the one that is given, or that of the functions in the strain."""
@@ -78,3 +81,56 @@ def input_numbers(
         return np.asarray(mesh.topology.original_cell_index[cells])
     except RuntimeError:  # DOLFINx holds none for submeshes
         return None
+
+
+def rows_of(values: Any, what: str, mesh: Mesh, cells: NDArray[np.int32]) -> Any:
+    """Rows of some cells, of an array with a row for every owned cell of a mesh. Collective.
+
+    Raises:
+        ValueError: On all ranks, if the array has not so many rows on any of them.
+    """
+    values, owned = np.asarray(values), mesh.topology.index_map(mesh.topology.dim).size_local
+    wrong = values.shape[:1] != (owned,)
+    if mesh.comm.allreduce(wrong, op=MPI.LOR):
+        raise ValueError(
+            f"{what} must have a row for every owned cell of the mesh"
+            + (f", {owned} here; it has shape {values.shape}" if wrong else ", on every rank")
+        )
+    return values[cells]
+
+
+def allocate(
+    law: Law,
+    network: NDArray[np.integer] | None,
+    mesh: Mesh,
+    cells: NDArray[np.int32],
+    points: int,
+) -> State:
+    """The stress-free state of some owned cells, point by point. Collective.
+
+    Args:
+        law: The law.
+        network: The number of its own for every owned cell of the mesh, of a law of several.
+        mesh: The mesh.
+        cells: The cells.
+        points: Of each cell.
+
+    Raises:
+        ValueError: On all ranks, if numbers are missing on one, or states are laid out differently,
+            so that no file could hold them.
+    """
+    own = {}
+    if network is not None:
+        own["network"] = np.repeat(rows_of(network, "network", mesh, cells), points)
+    make: Any = law.allocate  # of a law that has networks
+    states: list[State] = []
+    all_or_none(mesh.comm, lambda: states.append(make(cells.size * points, **own)))
+    (state,) = states
+    nothing = state.export(np.zeros(0, dtype=np.int32))
+    layouts = mesh.comm.allgather({name: values.shape for name, values in nothing.items()})
+    if any(layout != layouts[0] for layout in layouts):
+        raise ValueError(
+            "the state of the law is laid out differently on other ranks; networks that are given "
+            "to a law must have the same leaves on all of them, dead ones apart"
+        )
+    return state

@@ -114,7 +114,7 @@ class UnitCellLaw:
         """Integrate to a total strain; see `dmn_fem.laws.Law.integrate`."""
         points = strain.shape[0]
         outside = self._members.external_values(external, points)
-        self._members.remember_external(state, external)
+        self._members.remember_external(state, outside)
         codes = np.empty(points, dtype=np.int8)
         iterations = np.empty(points, dtype=np.int32)
         for point in range(points):
@@ -152,7 +152,7 @@ class UnitCellLaw:
         for number, point in enumerate(points):
             past = state.old[point, :, 0]
             outside = members.past_external(state, points[number : number + 1])
-            compiled = members.compiled_at(members.external_values(outside, 1)[:, 0])
+            compiled = members.compiled_at(outside[:, 0])
             mean, displacement, jump = self._unknowns(past)
             strain = self._cut.member_strain(self._grid.strain(mean, displacement), jump)
             strains[number] = strain

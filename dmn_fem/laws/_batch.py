@@ -38,7 +38,8 @@ class Members:
         *leading: What determines the strains of the members, at the start of a point's row.
 
     Raises:
-        ValueError: If laws are missing or belong to no phase.
+        ValueError: If laws are missing or belong to no phase, or an internal variable of one has
+            the name of an external field that it reads.
     """
 
     def __init__(
@@ -75,7 +76,15 @@ class Members:
         self.external = tuple(dict.fromkeys(name for law in ordered for name in law.external))
         """Names of the external fields that the laws read."""
         self._layout: list[Field | Record] = [*leading]
-        self._layout += [Field(name, ()) for name in self.external]
+        # Every law knows the values at which it is without stress: each remembers its own.
+        needed = [(phase, name) for phase, law in self.laws.items() for name in law.external]
+        for phase, law in self.laws.items():
+            if both := {each.name for each in law.fields(dimension)} & set(law.external):
+                raise ValueError(
+                    f"{', '.join(sorted(both))} of the law of {phase} is an internal variable and "
+                    "an external field; give them different names"
+                )
+        self._layout += [Field(f"{phase}.{name}", ()) for phase, name in needed]
         self._layout += [record for record in records if record.fields]
         widths = np.array([record.width for record in records], dtype=np.int64)
         order = np.argsort(self.phase, kind="stable")
@@ -83,12 +92,11 @@ class Members:
         starts = np.empty(self.phase.size, dtype=np.int64)
         starts[order] = ends - widths[self.phase[order]]
         place = sum(field.size for field in leading)
-        starts += place + len(self.external)
-        self._past_external = slice(place, place + len(self.external))
+        starts += place + len(needed)
+        self._past_external = slice(place, place + len(needed))
 
         self.triangles = 1 if all(law.symmetric for law in ordered) else 2
         """Triangles of matrices to keep: two if the tangent of a phase is not symmetric."""
-        needed = [(phase, name) for phase, law in enumerate(ordered) for name in law.external]
         self._external_row = np.array([self.external.index(name) for _, name in needed], dtype=int)
         # Behind the parameters of a law there is room for its external fields.
         self._numbers = [
@@ -133,27 +141,27 @@ class Members:
         """
         return external_values(self.external, given, points)[self._external_row]
 
-    def external_in_lanes(self, given: Mapping[str, ArrayLike] | None, points: int) -> Array:
+    def external_in_lanes(self, values: Array) -> Array:
         """`external_values` for kernels that take `LANES` points, (blocks, rows, `LANES`)."""
-        values = self.external_values(given, points)
+        points = values.shape[1]
         blocks = -(-points // LANES)
         full = np.empty((len(values), blocks * LANES))
         full[:, :points] = values
         full[:, points:] = values[:, -1:]
         return np.ascontiguousarray(full.reshape(len(values), blocks, LANES).swapaxes(0, 1))
 
-    def remember_external(self, state: State, given: Mapping[str, ArrayLike] | None) -> None:
-        """Write external fields into the new state."""
+    def remember_external(self, state: State, values: Array) -> None:
+        """Write `external_values` into the new state."""
         blocks, _, lanes = state.new.shape
-        values = external_values(self.external, given, state.points)
         full = np.zeros((len(values), blocks * lanes))
         full[:, : state.points] = values
         rows = full.reshape(len(values), blocks, lanes).swapaxes(0, 1)
         state.new[:, self._past_external] = rows
 
-    def past_external(self, state: State, points: NDArray[np.integer]) -> dict[str, Array]:
-        """External fields of the accepted state at some points."""
-        return {name: state.at(name, points) for name in self.external}
+    def past_external(self, state: State, points: NDArray[np.integer]) -> Array:
+        """`external_values` of the accepted state at some points."""
+        block, lane = np.divmod(points, state.old.shape[2])
+        return np.ascontiguousarray(state.old[block, self._past_external, lane].T)
 
     def in_lanes(self, dt: float) -> tuple[NDArray[np.int64], Array]:
         """What kernels need that take `LANES` points side by side; members must be phase by phase.
@@ -194,10 +202,8 @@ class Members:
     def allocate(self, points: int, lanes: int = 1) -> State:
         """A stress-free state of so many points."""
         state = State(self._layout, points, lanes)
-        given = dict[str, float]()
-        for law in reversed(self.laws.values()):
-            given |= law.external
-        self.remember_external(state, given)
+        values = [value for law in self.laws.values() for value in law.external.values()]
+        self.remember_external(state, np.tile(np.array(values, dtype=float)[:, None], points))
         state.accept()
         return state
 

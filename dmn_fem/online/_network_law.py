@@ -182,16 +182,13 @@ class NetworkLaw:
         Points that fail are integrated again in parts, see `_substeps`.
         """
         check_sizes(self, strain, state, stress, tangent)
-        given = {} if external is None else external
+        given = self._leaves.external_values(external, len(strain))
         status = self._sweep(strain, state, stress, tangent, dt, given, self.tolerance)
         failed = np.flatnonzero(status.codes == Code.FAILED)
         if failed.size and self.max_substeps > 1:
-            fields = {
-                name: np.broadcast_to(values, len(strain))[failed] for name, values in given.items()
-            }
             own, everywhere = state.take(failed), np.arange(failed.size)
             past = self._leaves.past_external(own, everywhere)
-            step = Step(own["strain"], strain[failed], own, dt, past, fields)
+            step = Step(own["strain"], strain[failed], own, dt, past, given[:, failed])
             integrate_in_parts(
                 self._sweep,
                 step,
@@ -209,7 +206,7 @@ class NetworkLaw:
         stress: Array,
         tangent: Array | None,
         dt: float,
-        external: Mapping[str, Array],
+        external: Array,
         tolerance: float,
     ) -> Status:
         """One step of all points, without sub-steps."""
@@ -219,7 +216,7 @@ class NetworkLaw:
         self._leaves.remember_external(state, external)
         networks = _in_lanes(state.network)
         order = np.array(MANDEL_ORDER[self.dimension])
-        laws, outside = self._leaves.in_lanes(dt), self._leaves.external_in_lanes(external, points)
+        laws, outside = self._leaves.in_lanes(dt), self._leaves.external_in_lanes(external)
         wanted = np.empty((0, size, size)) if tangent is None else tangent
         predictor = self._predictor
 
@@ -285,7 +282,7 @@ class NetworkLaw:
             self._numbers,
             *self._leaves.in_lanes(0.0),
             self._rotation,
-            self._leaves.external_in_lanes(self._leaves.past_external(state, points), points.size),
+            self._leaves.external_in_lanes(self._leaves.past_external(state, points)),
             state.old,
             points,
             strain,
@@ -315,11 +312,11 @@ class NetworkLaw:
         state = self.allocate(paths)
         stress, stresses = np.empty((paths, size)), np.empty(strain.shape)
         jumps = []
-        failed = np.zeros(paths, dtype=bool)
+        failed, nothing = np.zeros(paths, dtype=bool), np.empty((0, paths))
         for step in range(steps):
             mean = np.ascontiguousarray(strain[:, step])
             # The adjoint knows nothing of parts of an increment.
-            status = self._sweep(mean, state, stress, None, dt, {}, self.tolerance)
+            status = self._sweep(mean, state, stress, None, dt, nothing, self.tolerance)
             failed |= status.codes == Code.FAILED
             state.accept()
             stresses[:, step] = np.where(failed[:, None], np.nan, stress)

@@ -9,7 +9,7 @@ function of the strain it jumps where the number of parts changes; therefore its
 alone, never from its neighbours.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,10 +24,8 @@ DIFFERENCE_TOLERANCE = 1e-12
 """Largest relative traction jump of what is subtracted."""
 
 type Points = NDArray[np.intp]
-type Sweep = Callable[
-    [Array, State, Array, Array | None, float, Mapping[str, Array], float], Status
-]
-"""One step: strain, state, stress, tangent, dt, external as `Law.integrate`; and a tolerance."""
+type Sweep = Callable[[Array, State, Array, Array | None, float, Array, float], Status]
+"""One step: strain, state, stress, tangent, dt as `Law.integrate`; external fields, tolerance."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +37,20 @@ class Step:
         end: Strains at the end, (points, s).
         state: The old state of these points; not written.
         dt: Time step.
-        past: External fields of the old state, each (points,).
-        external: External fields at the end, each (points,).
+        past: External fields of the old state, (fields, points); each law has its own.
+        external: External fields at the end, likewise.
     """
 
     start: Array
     end: Array
     state: State
     dt: float
-    past: Mapping[str, Array]
-    external: Mapping[str, Array]
+    past: Array
+    external: Array
 
     def take(self, points: Points) -> "Step":
         """That of some of the points, in this order."""
-        past, external = (
-            {name: values[points] for name, values in fields.items()}
-            for fields in (self.past, self.external)
-        )
+        past, external = self.past[:, points], self.external[:, points]
         state = self.state.take(points)
         return Step(self.start[points], self.end[points], state, self.dt, past, external)
 
@@ -120,10 +115,7 @@ def _walk(sweep: Sweep, step: Step, tolerance: float, parts: int) -> _Answer:
             break
         share = part / parts
         strain = (1.0 - share) * step.start + share * step.end
-        external = {
-            name: (1.0 - share) * step.past[name] + share * values
-            for name, values in step.external.items()
-        }
+        external = (1.0 - share) * step.past + share * step.external
         stress, tangent = np.empty((points.size, size)), np.empty((points.size, size, size))
         wanted = tangent if part == parts else None
         status = sweep(strain, step.state, stress, wanted, step.dt / parts, external, tolerance)

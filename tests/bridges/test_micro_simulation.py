@@ -1,3 +1,8 @@
+import inspect
+import sys
+import textwrap
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -22,6 +27,18 @@ def tangent_of(answer):
     voigt = np.zeros((6, 6))
     voigt[np.triu_indices(6)] = entries
     return stiffness_from_voigt(voigt + np.triu(voigt, 1).T)
+
+
+def test_the_script_that_is_told_of_makes_a_class(make_law, monkeypatch):
+    base = type("MicroSimulationInterface", (), {})
+    monkeypatch.setitem(
+        sys.modules, "micro_manager", SimpleNamespace(MicroSimulationInterface=base)
+    )
+    _, _, told = inspect.getdoc(micro_simulation).partition("script is::\n\n")
+    names = {"law": make_law(3), "micro_simulation": micro_simulation}
+    exec(textwrap.dedent(told.partition("\n\n")[0]), names)
+    assert issubclass(names["MicroSimulation"], base)
+    assert names["MicroSimulation"](3).get_global_id() == 3
 
 
 def test_point_follows_the_law(make_law, path, follow):

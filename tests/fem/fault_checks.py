@@ -4,18 +4,22 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from fem_models import distorted, plastic_law, tension
+from fem_models import ELASTIC, Faulty, distorted, elastic_law, plastic_law, tension
 
 from dmn_fem.fem import (
     History,
+    MaterialField,
     ResultFile,
     Stepper,
     _mesh,
     draw_body,
     draw_cells,
+    mandel_strain,
     read_mesh,
     save_checkpoint,
 )
+from dmn_fem.network import Network
+from dmn_fem.online import NetworkLaw
 
 # isort: split
 from dolfinx import fem
@@ -90,8 +94,6 @@ def checkpoints(folder):
 
 def failures(folder):
     """The folder of failed points, which rank 0 alone writes."""
-    from fem_models import Faulty
-
     law = Faulty(plastic_law(2), limit=0.3, rank=COMM.size - 1)
     problem, material, load, _ = tension(law, distorted(2, 2))
     if COMM.rank == 0:
@@ -99,6 +101,40 @@ def failures(folder):
     COMM.barrier()
     stepper = Stepper(problem, [material], load, failures=folder / "file" / "failures")
     ends_together(lambda: list(stepper.run([0.0, 1.0])), OSError, "failures")
+
+
+def fields(folder):
+    """What a field is given, wrong on the last rank alone."""
+    del folder
+    last = COMM.rank == COMM.size - 1
+    domain = distorted(2, 4)
+    u = fem.Function(fem.functionspace(domain, ("Lagrange", 1, (2,))))
+    owned = domain.topology.index_map(2).size_local
+    frame = np.tile([1.0, 0.0], (owned, 1))
+    field = MaterialField(elastic_law(2), mandel_strain(u), frame=frame)
+    field.accept()
+    frame[0] += 0.1 * last
+    ends_together(field.accept, ValueError, "the frame has changed since the field was made")
+
+    thickness = fem.Function(fem.functionspace(domain, ("DG", 0)))
+    thickness.x.array[:] = 0.0 if last else 1.0
+    ends_together(
+        lambda: MaterialField(elastic_law(2), mandel_strain(u), weight=thickness),
+        ValueError,
+        "the weight is not positive",
+    )
+    rng = np.random.default_rng(1)
+    network = Network.random(2, ("matrix",), [1.0], 4 if last else 8, rng)
+    ends_together(
+        lambda: MaterialField(NetworkLaw(network, {"matrix": ELASTIC}), mandel_strain(u)),
+        ValueError,
+        "laid out differently on other ranks",
+    )
+    both = NetworkLaw([network, network], {"matrix": ELASTIC})
+    wrong = np.full(owned, 2 if last else 1)
+    ends_together(
+        lambda: MaterialField(both, mandel_strain(u), network=wrong), ValueError, "network of point"
+    )
 
 
 def meshes(folder):
@@ -121,7 +157,7 @@ def meshes(folder):
 
 
 if __name__ == "__main__":
-    for check in (pictures, results, checkpoints, failures, meshes):
+    for check in (pictures, results, checkpoints, failures, fields, meshes):
         own = Path(sys.argv[1]) / check.__name__
         own.mkdir(exist_ok=True)
         COMM.barrier()

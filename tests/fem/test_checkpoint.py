@@ -6,9 +6,15 @@ from pathlib import Path
 import fem_checks
 import numpy as np
 import pytest
+import ufl
 from fem_checks import resumable
+from fem_models import PETSC, distorted, network_law
 
-from dmn_fem.fem import load_checkpoint, save_checkpoint
+from dmn_fem.fem import MaterialField, Stepper, load_checkpoint, mandel_strain, save_checkpoint
+
+# isort: split
+from dolfinx import fem
+from dolfinx.fem.petsc import NonlinearProblem
 
 
 def test_any_number_of_ranks_goes_on_where_any_other_was(tmp_path, mpiexec):
@@ -49,6 +55,43 @@ def test_a_run_that_is_killed_loses_one_step_at_most(tmp_path):
     assert np.diff(done).max() < 0.25
     fem_checks.resume(tmp_path / "whole")
     assert path.read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_a_strain_out_of_the_plane_that_a_constant_tells_is_found_again(tmp_path):
+    def body():
+        domain = distorted(2, 3)
+        V = fem.functionspace(domain, ("Lagrange", 1, (2,)))
+        u, v = fem.Function(V), ufl.TestFunction(V)
+        axial = fem.Constant(domain, 0.0)
+        field = MaterialField(network_law(2), mandel_strain(u, out_of_plane=axial))
+        F = ufl.dot(field.stress, mandel_strain(v)) * field.dx
+        held = fem.locate_dofs_geometrical(V, lambda x: np.isclose(x[1], 0))
+        problem = NonlinearProblem(
+            F,
+            u,
+            J=field.jacobian(F, u),
+            bcs=[fem.dirichletbc(np.zeros(2), held, V)],
+            petsc_options_prefix="axial_",
+            petsc_options=PETSC,
+        )
+        field.attach(problem)
+
+        def load(time):
+            axial.value = 0.004 * time
+
+        return Stepper(problem, [field], load)
+
+    times, path = [0.0, 0.3, 0.6, 1.0], tmp_path / "run"
+    whole, again = body(), body()
+    for step in whole.run(times):
+        if step.time == 0.6:
+            save_checkpoint(path, whole)
+    load_checkpoint(path, again)
+    list(again.run(times))
+    assert whole.fields[0].state["matrix.equivalent_plastic_strain"].max() > 1e-3
+    assert again.fields[0].internal_work == whole.fields[0].internal_work > 0
+    np.testing.assert_array_equal(again.problem.u.x.array, whole.problem.u.x.array)
+    np.testing.assert_array_equal(again.fields[0].state.old, whole.fields[0].state.old)
 
 
 def test_the_file_before_is_kept(tmp_path):

@@ -93,7 +93,7 @@ def loaded(strain_of, law, domain, load, held, weight=1.0):
     """A field under a linear form, with some components held on some sides."""
     V = fem.functionspace(domain, ("Lagrange", 2, (2,)))
     u, v = fem.Function(V), ufl.TestFunction(V)
-    field = MaterialField(law, strain_of(u), degree=4)
+    field = MaterialField(law, strain_of(u), degree=4, weight=weight)
     F = ufl.dot(field.stress, strain_of(v)) * weight * field.dx - load(v)
     bcs = []
     for axis, normal, position in held:
@@ -143,6 +143,10 @@ def test_thick_tube_under_pressure():
     r = fem.Expression(x, field._expression.X()).eval(domain, field.cells)[:, :, 0].ravel()
     np.testing.assert_allclose(stress[:, 2], a + b / r**2, rtol=1e-3)  # hoop
     np.testing.assert_allclose(stress[:, 1], 2 * poisson * a, rtol=2e-2)  # along the axis
+    # Work is that of the pressure, per radian.
+    field.accept()
+    work = fem.assemble_scalar(fem.form(0.5 * pressure * x[0] * u[0] * ds))
+    assert field.internal_work == pytest.approx(work, rel=1e-10)
 
 
 @pytest.mark.parametrize("kind", ["mpi", "nest"])

@@ -170,6 +170,28 @@ def test_a_law_in_space_turns_in_the_plane():
     assert np.abs(tensors[:, 0, 2]).max() > 1e-8
 
 
+@pytest.mark.parametrize("kind", ["array", "function"])
+def test_a_frame_that_changes_is_refused(kind):
+    domain = distorted(2)
+    u = fem.Function(fem.functionspace(domain, ("Lagrange", 1, (2,))))
+    frame = fem.Function(fem.functionspace(domain, ("DG", 0, (2,))))
+    axes = frame.x.array.reshape(-1, 2)
+    axes[:] = (1.0, 0.5)
+    given = frame if kind == "function" else axes
+    field = MaterialField(material_law(WOOD, 2), mandel_strain(u), frame=given)
+    u.interpolate(lambda x: 0.01 * x[:2])
+    field.accept()
+    before = field.stress.x.array.copy()
+    axes[3] = (0.9, 0.5)
+    u.interpolate(lambda x: 0.02 * x[:2])
+    with pytest.raises(ValueError, match="the frame has changed since the field was made"):
+        field.accept()
+    np.testing.assert_array_equal(field.stress.x.array, before)  # nothing was accepted
+    axes[3] = (1.0, 0.5)
+    field.accept()
+    np.testing.assert_allclose(field.stress.x.array, 2 * before, atol=1e-13)
+
+
 def test_what_is_no_frame_is_refused():
     domain = distorted(2)
     owned = domain.topology.index_map(2).size_local

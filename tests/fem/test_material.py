@@ -1,3 +1,4 @@
+import mixed_checks
 import numpy as np
 import pytest
 import ufl
@@ -14,6 +15,7 @@ from fem_models import (
 )
 
 from dmn_fem.fem import MaterialField, Stepper, mandel_strain
+from dmn_fem.laws import PlaneStress
 from dmn_fem.notation import isotropic_stiffness
 
 # isort: split
@@ -45,6 +47,17 @@ def test_newton_converges_quadratically():
     assert last.size >= 2
     rates = np.log(scaled[last[1:]]) / np.log(scaled[last[:-1]])
     assert rates[-1] > 1.6, history
+
+
+@pytest.mark.parametrize("wrap", [None, PlaneStress])
+def test_newton_converges_quadratically_with_everything_at_once(wrap):
+    """r_{k+1} <= C r_k², until round-off."""
+    scaled = mixed_checks.residuals(wrap)
+    scaled = scaled / scaled[0]
+    last = np.flatnonzero(scaled > 1e-11)[-3:]
+    constants = scaled[last[1:]] / scaled[last[:-1]] ** 2
+    assert scaled[-1] < 1e-7 * scaled[last[0]], scaled
+    assert constants.max() < 10, scaled
 
 
 @pytest.mark.parametrize("linesearch", ["basic", "bt"])
@@ -116,15 +129,17 @@ def test_a_law_that_fails_where_the_step_is_accepted_leaves_the_past_alone():
     assert not material.stress.x.array.any()
 
 
-def test_cell_average_is_the_integral_over_the_volume():
+@pytest.mark.parametrize("thick", [False, True])
+def test_cell_average_is_the_integral_over_the_volume(thick):
     domain = mesh.create_unit_square(MPI.COMM_WORLD, 2, 2, mesh.CellType.quadrilateral)
     domain.geometry.x[4] += (0.1, 0.05, 0.0)  # cells that are not parallelograms
     u = fem.Function(fem.functionspace(domain, ("Lagrange", 2, (2,))))
     u.interpolate(lambda x: (x[0] ** 2 * x[1], x[1] ** 2))
-    material = MaterialField(elastic_law(2), mandel_strain(u), degree=4)
+    weight = 1.0 + ufl.SpatialCoordinate(domain)[0] if thick else 1.0
+    material = MaterialField(elastic_law(2), mandel_strain(u), degree=4, weight=weight)
     one = ufl.TestFunction(fem.functionspace(domain, ("DG", 0)))
     integral, volume = (
-        fem.assemble_vector(fem.form(integrand * one * material.dx)).array
+        fem.assemble_vector(fem.form(integrand * one * weight * material.dx)).array
         for integrand in (mandel_strain(u)[0], fem.Constant(domain, 1.0))
     )
     average = material.cell_average("strain").x.array.reshape(-1, 3, 3)
@@ -154,6 +169,10 @@ def test_wrong_dimensions_and_forms_are_refused():
         MaterialField(elastic_law(3), strain=mandel_strain(u))
     with pytest.raises(ValueError, match=r"the strain shape \(2,\)"):
         MaterialField(elastic_law(2), strain=u)
+    with pytest.raises(ValueError, match=r"the weight has the shape \(2,\); it must be a scalar"):
+        MaterialField(elastic_law(2), mandel_strain(u), weight=u)
+    with pytest.raises(ValueError, match="the weight is not positive at every quadrature point"):
+        MaterialField(elastic_law(2), mandel_strain(u), weight=ufl.SpatialCoordinate(domain)[0] - 1)
     with pytest.raises(ValueError, match="the strain holds no function"):
         MaterialField(elastic_law(2), strain=ufl.as_vector([0.0, 0.0, 0.0, 0.0]))
     with pytest.raises(ValueError, match=r"the displacement has shape \(\)"):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import ufl
@@ -90,6 +92,33 @@ def test_a_network_for_each_cell_equals_a_field_for_each_network(wrapper):
     found = field.cell_average(name).x.array
     assert found.max() > 1e-4
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_the_state_of_a_law_does_not_depend_on_the_points_it_is_asked_for():
+    # A leaf that is dead at one end of the database: a rank whose cells are there has it all the
+    # same, or the states of the ranks would not fit together.
+    network = small_network(2)
+    dead = network.leaf_activation.copy()
+    dead[np.flatnonzero(network.leaf_phase == 0)[:2]] = -np.inf
+    networks = [replace(network, leaf_activation=dead), network.with_phase_fraction([0.6, 0.4])]
+    composite = Database(networks, [Descriptor("volume_fraction")], [[0.1], [0.4]])
+    layouts, lives = [], []
+    for fractions in ([0.1, 0.1], [0.25, 0.4], [0.1, 0.4], []):
+        found, index = composite.at_points(volume_fraction=fractions)
+        assert index.max(initial=0) < len(found)
+        law = NetworkLaw(found, PHASES)
+        layouts.append({name: each.shape for name, each in law.allocate(2).export().items()})
+        lives.append(len(found))
+    assert all(layout == layouts[0] for layout in layouts)
+    assert lives == [2, 2, 2, 2]  # one that no point has where it is needed
+    stress = np.zeros((2, 4))
+    strain = np.tile([1e-4, 0.0, 0.0, 1e-4], (2, 1))
+    found, index = composite.at_points(volume_fraction=[0.1, 0.1])
+    law = NetworkLaw(found, PHASES)
+    law.integrate(strain, law.allocate(2, network=index), stress)
+    alone, expected = NetworkLaw(found[0], PHASES), np.zeros((2, 4))
+    alone.integrate(strain, alone.allocate(2), expected)
+    np.testing.assert_allclose(stress, expected, rtol=1e-9)
 
 
 def test_networks_must_fit_the_cells():

@@ -1,60 +1,9 @@
 import numpy as np
 import pytest
 import ufl
-from fem_models import PETSC
+from path_checks import MODULUS, SOFTENING, STRENGTH, WEAK, bar, follow
 
-from dmn_fem.fem import MaterialField, PathControl, StepFailed, mandel_strain, reaction_force
-from dmn_fem.laws import LinearElastic, ScalarDamage
-from dmn_fem.online import material_law
-
-# isort: split
-from dolfinx import fem, mesh
-from dolfinx.fem.petsc import NonlinearProblem
-from mpi4py import MPI
-
-MODULUS, STRENGTH, SOFTENING, WEAK = 100.0, 0.5, 0.5, 0.1
-
-
-def bar(modulus=MODULUS):
-    """A bar of ten cells, one of them softening, pulled by a displacement of its end."""
-    domain = mesh.create_rectangle(
-        MPI.COMM_WORLD, [[0, 0], [1, 0.1]], [10, 1], mesh.CellType.quadrilateral
-    )
-    cells = np.arange(domain.topology.index_map(2).size_local, dtype=np.int32)
-    middle = mesh.compute_midpoints(domain, 2, cells)[:, 0]
-    tags = mesh.meshtags(domain, 2, cells, np.isclose(middle, 0.45).astype(np.int32))
-    V = fem.functionspace(domain, ("Lagrange", 1, (2,)))
-    u, v = fem.Function(V), ufl.TestFunction(V)
-    laws = LinearElastic(modulus, 0.0), ScalarDamage(modulus, 0.0, STRENGTH, SOFTENING)
-    fields = [
-        MaterialField(material_law(law, 2), mandel_strain(u), subdomain=(tags, tag))
-        for tag, law in enumerate(laws)
-    ]
-    F = sum(ufl.dot(field.stress, mandel_strain(v)) * field.dx for field in fields)
-    factor, zero = fem.Constant(domain, 0.0), fem.Constant(domain, 0.0)
-
-    def end(axis, where):
-        facets = mesh.locate_entities_boundary(domain, 1, lambda x: np.isclose(x[0], where))
-        return fem.locate_dofs_topological(V.sub(axis), 1, facets)
-
-    bcs = [fem.dirichletbc(zero, end(axis, 0.0), V.sub(axis)) for axis in (0, 1)]
-    bcs.append(fem.dirichletbc(factor, end(0, 1.0), V.sub(0)))
-    problem = NonlinearProblem(
-        F,
-        u,
-        J=fields[0].jacobian(F, u, fields[1]),
-        bcs=bcs,
-        petsc_options_prefix="bar_",
-        petsc_options=PETSC,
-    )
-    for field in fields:
-        field.attach(problem)
-
-    def load(value):
-        factor.value = value
-
-    opening = 10.0 * u[0].dx(0) * fields[1].dx
-    return problem, fields, load, opening, lambda: -reaction_force(problem, end(0, 0.0)) / 0.1
+from dmn_fem.fem import PathControl, StepFailed, _linear_solver, choose_linear_solver
 
 
 def elongation(stress, softened):
@@ -107,3 +56,13 @@ def test_a_measure_that_the_load_does_not_change_is_named():
     sideways = problem.u[1] * ufl.ds
     with pytest.raises(StepFailed, match="the load does not change the measure"):
         next(PathControl(problem, fields, load, sideways, 0.001, max_cutbacks=0).run())
+
+
+@pytest.mark.parametrize("choice", ["direct", "multigrid"])
+def test_the_path_is_that_of_any_linear_solver(monkeypatch, choice):
+    expected = np.array(follow(bar()))
+    if choice == "multigrid":
+        monkeypatch.setattr(_linear_solver, "DIRECT_LIMIT", {2: 0, 3: 0})
+    model = bar(snes_atol=1e-11)
+    assert choose_linear_solver(model[0], symmetric=False) == choice
+    np.testing.assert_allclose(follow(model), expected, atol=1e-7 * np.abs(expected).max())

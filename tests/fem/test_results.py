@@ -1,11 +1,23 @@
 import numpy as np
 import pytest
 import pyvista
-from fem_models import GRADIENT, distorted, model, plastic_law, tension
+from fem_models import GRADIENT, distorted, model, network_law, plastic_law, tension
 from PIL import Image
 
-from dmn_fem.fem import History, ResultFile, Stepper, reaction_force
+from dmn_fem.fem import (
+    History,
+    MaterialField,
+    ResultFile,
+    Stepper,
+    mandel_strain,
+    reaction_force,
+)
 from dmn_fem.plotting import plot_results
+
+# isort: split
+from dolfinx import fem
+
+PHASES = (("matrix", 0.7), ("inclusion", 0.3))  # of `network_law`
 
 
 def test_files_open_elsewhere_with_the_right_values(tmp_path):
@@ -33,6 +45,28 @@ def test_files_open_elsewhere_with_the_right_values(tmp_path):
     np.testing.assert_allclose(points.points[:, :2], positions, atol=1e-15)
     np.testing.assert_allclose(points["stress"], stress[[0] * len(positions)], atol=1e-9)
     np.testing.assert_allclose(points["matrix.equivalent_plastic_strain.max"], plastic[0])
+
+
+def test_points_of_a_field_with_axes_of_its_own_are_along_the_global_ones(tmp_path):
+    domain = distorted(2)
+    u = fem.Function(fem.functionspace(domain, ("Lagrange", 1, (2,))))
+    owned = domain.topology.index_map(2).size_local
+    frame = np.tile([0.6, 0.8], (owned, 1))
+    material = MaterialField(network_law(2), mandel_strain(u), frame=frame)
+    u.interpolate(lambda x: GRADIENT[:2, :2] @ x[:2])
+    material.accept()
+    ResultFile(tmp_path / "run.pvd", u, material, points=True).write(1.0)
+    cloud = pyvista.PVDReader(tmp_path / "run_points.pvd").read()[0]
+    strain = (GRADIENT[:2, :2] + GRADIENT[:2, :2].T) / 2
+    # Strains of the phases add up to the strain along the same axes as the body's.
+    parts = [share * cloud[f"{phase}.strain"] for phase, share in PHASES]
+    mean = sum(parts).reshape(-1, 3, 3)[:, :2, :2]
+    np.testing.assert_allclose(mean, np.broadcast_to(strain, mean.shape), atol=1e-15)
+    for name in ("matrix.plastic_strain", "stress"):
+        average = material.cell_average(name).x.array.reshape(-1, 9)
+        points = cloud[name].reshape(owned, -1, 9)
+        np.testing.assert_allclose(points, np.broadcast_to(average[:, None], points.shape))
+    assert np.abs(cloud["matrix.plastic_strain"]).max() > 1e-4
 
 
 def test_results_and_histories_go_on_after_a_restart(tmp_path):

@@ -8,7 +8,7 @@ from mpi4py import MPI
 
 def test_what_one_rank_cannot_write_or_read_ends_all_of_them(tmp_path, mpiexec):
     done = mpiexec("fault_checks.py", tmp_path).split()
-    assert set(done) >= {"pictures", "results", "checkpoints", "failures", "meshes"}
+    assert set(done) >= {"pictures", "results", "checkpoints", "failures", "fields", "meshes"}
 
 
 @pytest.mark.parametrize("together", [all_or_none, on_first_rank])

@@ -9,7 +9,7 @@ import pytest
 
 from dmn_fem._lanes import LANES
 from dmn_fem.homogenization import UnitCellLaw
-from dmn_fem.laws import LinearElastic, PhaseLaw, check, law_function
+from dmn_fem.laws import Field, LinearElastic, PhaseLaw, check, law_function
 from dmn_fem.laws._respond import respond_compiled, respond_many
 from dmn_fem.microstructure import PhaseImage
 from dmn_fem.network import Network
@@ -153,7 +153,8 @@ def test_a_unit_cell_of_layers_is_their_laminate():
     expected = (0.01 - 0.5 * swollen) / (0.5 / one + 0.5 / other)
     np.testing.assert_allclose(stress[:, 0], expected, rtol=1e-8)
     state.accept()
-    np.testing.assert_array_equal(state["temperature"], outside["temperature"])
+    for name in ("a.temperature", "b.temperature"):
+        np.testing.assert_array_equal(state[name], outside["temperature"])
     np.testing.assert_allclose(cell.averages(state)["b.stress"][:, 0], expected, rtol=1e-7)
     local = cell.local_fields(state, 1)
     np.testing.assert_allclose(local.stress[:, 0], expected[1], rtol=1e-7)
@@ -245,3 +246,12 @@ def test_leaves_of_a_state_have_the_stress_at_its_external_fields():
     averages = law.averages(state)
     mixed = 0.4 * averages["a.stress"] + 0.6 * averages["b.stress"]
     np.testing.assert_allclose(mixed, stress, rtol=1e-8)
+
+
+def test_an_external_field_with_the_name_of_an_internal_variable_is_refused():
+    class Both(Heated):
+        def fields(self, dimension):
+            return (Field("temperature", ()),)
+
+    with pytest.raises(ValueError, match="temperature of the law of m is an internal variable and"):
+        material_law(Both(3.0), 2, "m")

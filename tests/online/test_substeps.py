@@ -123,14 +123,14 @@ def test_external_fields_change_along_with_the_strain():
     shown = []
 
     def sweep(strain, state, stress, tangent, dt, external, tolerance):
-        shown.append((strain.copy(), dt, external["temperature"].copy()))
+        shown.append((strain.copy(), dt, external[0].copy()))
         stress[:] = strain
         code = Code.FAILED if dt > 0.3 else Code.CONVERGED
         return Status(np.full(len(strain), code, np.int8), np.ones(len(strain), np.int32))
 
     state = State([Field("strain", (4,))], 3)
     start, end = np.zeros((2, 4)), np.ones((2, 4))
-    past, present = {"temperature": np.array([20.0, 30.0])}, {"temperature": np.array([60.0, 30.0])}
+    past, present = np.array([[20.0, 30.0]]), np.array([[60.0, 30.0]])
     places = np.array([0, 2])
     step = Step(start, end, state.take(places), 1.0, past, present)
     stress, tangent = np.full((3, 4), np.nan), np.full((3, 4, 4), np.nan)

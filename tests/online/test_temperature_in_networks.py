@@ -55,3 +55,20 @@ def test_a_hot_point_is_softer_than_its_neighbour() -> None:
     state.accept()
     grown = state["matrix.equivalent_plastic_strain"].mean(axis=1)
     assert grown[0] < grown[1] < grown[2]
+
+
+def test_every_phase_is_stress_free_at_its_own_temperature() -> None:
+    """The matrix was cured at 100, the inclusions came at 20: nothing is stressed before a step."""
+    laws = {**LAWS, "matrix": replace(LAWS["matrix"], reference_temperature=100.0)}
+    law = NetworkLaw(random_network(2, 9, 2), laws)
+    state, stress = law.allocate(3), np.empty((3, 4))
+    before = law.averages(state)
+    for phase in laws:
+        np.testing.assert_allclose(before[f"{phase}.stress"], 0.0, atol=1e-15)
+    assert (
+        law.integrate(np.zeros((3, 4)), state, stress, None, 0.0, {"temperature": 60.0}).failed == 0
+    )
+    state.accept()
+    for phase, sign in (("matrix", 1.0), ("inclusion", -1.0)):
+        assert (sign * law.averages(state)[f"{phase}.stress"][:, :3].sum(axis=1) > 0).all()
+        np.testing.assert_array_equal(state[f"{phase}.temperature"], 60.0)
