@@ -69,6 +69,7 @@ def test_every_phase_is_stress_free_at_its_own_temperature() -> None:
         law.integrate(np.zeros((3, 4)), state, stress, None, 0.0, {"temperature": 60.0}).failed == 0
     )
     state.accept()
-    for phase, sign in (("matrix", 1.0), ("inclusion", -1.0)):
-        assert (sign * law.averages(state)[f"{phase}.stress"][:, :3].sum(axis=1) > 0).all()
+    # It shrinks by 8e-4 between inclusions that hardly grow.
+    assert (law.averages(state)["matrix.stress"][:, :3].sum(axis=1) > 0.05).all()
+    for phase in laws:
         np.testing.assert_array_equal(state[f"{phase}.temperature"], 60.0)
