@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvista
 
 from dmn_fem.database import Database, Descriptor
 from dmn_fem.network import Network
@@ -72,6 +73,21 @@ def test_one_and_two_ranks_give_the_same_curve(tmp_path, database):
         "plate_with_hole.pvd",
         "stress.png",
     } <= names
+
+
+def test_hundreds_of_steps_stay_in_order(tmp_path):
+    arguments = ["--law", "matrix", "--mesh", COARSE, "--steps", "101", "--strain", "1e-4"]
+    done = solve(tmp_path, *arguments, "--checkpoint-every", "50")
+    assert done.returncode == 0, done.stdout + done.stderr
+    times = curve(tmp_path)[1:, 0]
+    assert len(times) > 200
+    assert (np.diff(times) > 0).all()
+    reader = pyvista.PVDReader(tmp_path / "plate_with_hole.pvd")
+    np.testing.assert_allclose(reader.time_values, times, rtol=1e-14)
+    by_name = sorted(path.name for path in tmp_path.glob("plate_with_hole_*.vtu"))
+    assert [each.path for each in reader.datasets] == by_name
+    history = np.loadtxt(tmp_path / "history.csv", delimiter=",", skiprows=1)
+    np.testing.assert_allclose(history[:, 0], times, rtol=1e-14)
 
 
 def test_network_and_unit_cell_are_compared(tmp_path, database):
