@@ -26,6 +26,7 @@ from dmn_fem.fem import (
     ResultFile,
     StepFailed,
     Stepper,
+    cell_function,
     cell_values_from,
     choose_linear_solver,
     draw_body,
@@ -105,14 +106,6 @@ class Bracket:
         self.material.attach(self.problem)
         self.linear_solver = choose_linear_solver(self.problem)
 
-    def alignment(self) -> fem.Function:
-        """The largest eigenvalue of the orientation tensor of every cell."""
-        function = fem.Function(fem.functionspace(self.material.mesh, ("DG", 0)))
-        largest = np.linalg.eigvalsh(self.orientation)[:, -1]
-        function.x.array[: largest.size] = largest
-        function.x.scatter_forward()
-        return function
-
 
 def run(bracket: Bracket, peak: float, steps: int, output: Path) -> np.ndarray:
     """Press the tip down and let most of it come back.
@@ -144,7 +137,9 @@ def run(bracket: Bracket, peak: float, steps: int, output: Path) -> np.ndarray:
             draw_body(output / "stress.png", stress, "von Mises stress", u)
             plastic = material.cell_average("matrix.equivalent_plastic_strain")
             draw_body(output / "plastic_strain.png", plastic, "matrix plastic strain", u)
-    draw_body(output / "alignment.png", bracket.alignment(), "fibre alignment")
+    largest = np.linalg.eigvalsh(bracket.orientation)[:, -1]
+    alignment = cell_function(largest, material.mesh)
+    draw_body(output / "alignment.png", alignment, "fibre alignment")
     return np.array(curve)
 
 

@@ -158,7 +158,8 @@ class Database:
     ) -> tuple[tuple[Network, ...], NDArray[np.int64]]:
         """The networks at many points, ``at_points(volume_fraction=fraction_of_cells)``.
 
-        Points of equal descriptors share their network; see `at` for what it is.
+        Points of equal descriptors share their network; see `at` for what it is. Descriptors that
+        were computed from places differ in their last digits: ``rounding=1e-6`` makes them equal.
 
         Args:
             extrapolate: As in `at`.

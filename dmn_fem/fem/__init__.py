@@ -32,7 +32,7 @@ from dmn_fem.fem._kinematics import (  # noqa: E402
     mandel_strain,
 )
 from dmn_fem.fem._linear_solver import choose_linear_solver  # noqa: E402
-from dmn_fem.fem._mapping import cell_values, cell_values_from  # noqa: E402
+from dmn_fem.fem._mapping import cell_function, cell_values, cell_values_from  # noqa: E402
 from dmn_fem.fem._material import MaterialField  # noqa: E402
 from dmn_fem.fem._mesh import TaggedMesh, read_mesh  # noqa: E402
 from dmn_fem.fem._output import draw_cells, equivalent_stress, reaction_force  # noqa: E402
@@ -56,6 +56,7 @@ __all__ = [
     "TaggedMesh",
     "axial_strain",
     "axisymmetric_strain",
+    "cell_function",
     "cell_values",
     "cell_values_from",
     "choose_linear_solver",

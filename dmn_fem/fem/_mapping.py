@@ -15,6 +15,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import QhullError, cKDTree
 
 from dmn_fem.fem._mesh import read_by_meshio
+from dmn_fem.fem._placement import rows_of
 from dmn_fem.fem._together import on_first_rank
 from dmn_fem.notation import COMPONENTS, Array
 
@@ -38,6 +39,25 @@ def cell_values(source: Any, mesh: Mesh) -> Array:
         return np.asarray(values.reshape(cells.size, *source.ufl_shape))
     values = np.asarray(source(compute_midpoints(mesh, dimension, cells).T), dtype=float)
     return np.ascontiguousarray(np.moveaxis(values, -1, 0))
+
+
+def cell_function(values: Array, mesh: Mesh, name: str = "values") -> fem.Function:
+    """A function of degree 0 with the values of the owned cells, for pictures. Collective.
+
+    Args:
+        values: As `cell_values` and `cell_values_from` give them, (cells, ...).
+        mesh: The mesh.
+        name: Of the function.
+
+    Raises:
+        ValueError: On all ranks, if the values are not one for each owned cell.
+    """
+    owned = mesh.topology.index_map(mesh.topology.dim).size_local
+    values = rows_of(values, name, mesh, np.arange(owned, dtype=np.int32))
+    function = fem.Function(fem.functionspace(mesh, ("DG", 0, values.shape[1:])), name=name)
+    function.x.array[: values.size] = values.ravel()
+    function.x.scatter_forward()
+    return function
 
 
 def cell_values_from(

@@ -22,7 +22,7 @@ def draw_body(
 
     Args:
         path: PNG file, written by rank 0.
-        function: Scalar function of degree 0.
+        function: Scalar function of degree 0; cells where it is NaN are drawn in grey.
         label: What the colours show.
         u: Displacement; with it the deformed body is drawn.
         scale: Factor of the displacement.
@@ -64,12 +64,19 @@ def _draw(path: str | Path, parts: Sequence[tuple[Any, ...]], label: str) -> Non
         body,
         scalars=label,
         cmap="viridis",
-        clim=(colours.min(), colours.max()),
+        clim=(np.nanmin(colours), np.nanmax(colours)),
+        nan_color="lightgrey",
         show_edges=True,
         edge_opacity=0.2,
-        ambient=0.5,
-        diffuse=0.5,
-        scalar_bar_args={"vertical": True, "position_x": 0.8, "position_y": 0.25, "fmt": "%.3g"},
+        ambient=0.7,
+        diffuse=0.4,
+        scalar_bar_args={
+            "title": f"{label}\n",  # the line below keeps it clear of the numbers
+            "vertical": True,
+            "position_x": 0.86,
+            "position_y": 0.25,
+            "fmt": "%.3g",
+        },
     )
     plotter.view_isometric()
     plotter.screenshot(str(path))

@@ -43,13 +43,16 @@ def plot_results(
     frames = []
     for time, body in zip(times, bodies, strict=True):
         plotter = pyvista.Plotter(off_screen=True, window_size=(800, 600))
-        bar = {"title": quantity, "color": "black", "fmt": "%.3g"}
+        # The line below the title keeps it clear of the numbers.
+        bar = {"title": f"{quantity}\n", "color": "black", "fmt": "%.3g", "n_labels": 3}
         limits = (float(values.min()), float(values.max()))
         plotter.add_mesh(
             body,
             scalars=quantity,
             clim=limits,
             cmap="viridis",
+            ambient=0.6,
+            diffuse=0.5,
             lighting=body.bounds[5] > body.bounds[4],  # a plane shows its colours as they are
             scalar_bar_args=bar,
         )

@@ -4,7 +4,7 @@ import pytest
 import ufl
 from coupling_checks import bent
 
-from dmn_fem.fem import cell_values, cell_values_from
+from dmn_fem.fem import cell_function, cell_values, cell_values_from
 
 # isort: split
 from dolfinx import fem, mesh
@@ -142,3 +142,12 @@ def test_functions_at_midpoints():
     np.testing.assert_allclose(cell_values(f, domain), middle[:, :2] * [1, 2], atol=1e-14)
     x = ufl.SpatialCoordinate(domain)
     np.testing.assert_allclose(cell_values(x[0] * x[1], domain), middle[:, 0] * middle[:, 1])
+
+
+def test_values_of_cells_are_those_of_a_function(domain):
+    values = cell_values(orientation, domain)
+    function = cell_function(values, domain, "orientation")
+    assert function.name == "orientation"
+    np.testing.assert_array_equal(cell_values(function, domain), values)
+    with pytest.raises(ValueError, match="orientation must have a row for every owned cell"):
+        cell_function(values[1:], domain, "orientation")
