@@ -7,6 +7,7 @@ pressed down into the plastic range and let back.
 
     python solvers/bracket.py
     mpiexec -n 2 python solvers/bracket.py --peak 4
+    python solvers/bracket.py --restart
 """
 
 import time
@@ -21,6 +22,7 @@ from rich.console import Console
 
 from dmn_fem.database import Database
 from dmn_fem.fem import (
+    History,
     MaterialField,
     Programme,
     ResultFile,
@@ -31,9 +33,11 @@ from dmn_fem.fem import (
     choose_linear_solver,
     draw_body,
     equivalent_stress,
+    load_checkpoint,
     mandel_strain,
     reaction_force,
     read_mesh,
+    save_checkpoint,
 )
 from dmn_fem.laws import read_phases
 from dmn_fem.online import NetworkLaw
@@ -107,27 +111,28 @@ class Bracket:
         self.linear_solver = choose_linear_solver(self.problem)
 
 
-def run(bracket: Bracket, peak: float, steps: int, output: Path) -> np.ndarray:
-    """Press the tip down and let most of it come back.
-
-    Returns:
-        Rows of time, displacement and force, the stress-free state included.
-    """
+def run(bracket: Bracket, peak: float, steps: int, output: Path, restart: bool) -> None:
+    """Press the tip down and let most of it come back; in a restart on from the checkpoint."""
     u, material = bracket.problem.u, bracket.material
     programme = Programme(np.array([0.0, 1.0, 2.0]), {"down": np.array([0.0, peak, 0.2 * peak])})
 
     def load(now: float) -> None:
         bracket.down.value = -programme("down", now)
 
-    stepper = Stepper(bracket.problem, [material], load, growth=1.25)
-    curve = [(0.0, 0.0, 0.0)]
+    def force() -> float:
+        return -reaction_force(bracket.problem, bracket.pressed)
+
+    stepper = Stepper(bracket.problem, [material], load, growth=1.25, failures=output / "failures")
+    if restart:
+        load_checkpoint(output / "checkpoint", stepper)
+    measured = {"displacement": lambda: -float(bracket.down.value), "force": force}
+    history = History(output / "history.csv", [material], measured, resume=stepper.time)
     quantities = ["stress", "strain", "matrix.equivalent_plastic_strain", "fibre.stress"]
-    results = ResultFile(output / "bracket.pvd", u, material, quantities)
+    results = ResultFile(output / "bracket.pvd", u, material, quantities, resume=stepper.time)
     for step in stepper.run(programme.times(steps)):
-        force = -reaction_force(bracket.problem, bracket.pressed)
-        curve.append((step.time, -float(bracket.down.value), force))
+        history.write(step)
         console.print(
-            f"time {step.time:.3f}  force {force:9.3f}  {step.iterations} iterations"
+            f"time {step.time:.3f}  force {force():9.3f}  {step.iterations} iterations"
             + (f"  after {step.cutbacks} shorter steps" if step.cutbacks else "")
         )
         if step.requested:
@@ -137,23 +142,23 @@ def run(bracket: Bracket, peak: float, steps: int, output: Path) -> np.ndarray:
             draw_body(output / "stress.png", stress, "von Mises stress", u)
             plastic = material.cell_average("matrix.equivalent_plastic_strain")
             draw_body(output / "plastic_strain.png", plastic, "matrix plastic strain", u)
+        if step.requested:
+            save_checkpoint(output / "checkpoint", stepper)
     largest = np.linalg.eigvalsh(bracket.orientation)[:, -1]
     alignment = cell_function(largest, material.mesh)
     draw_body(output / "alignment.png", alignment, "fibre alignment")
-    return np.array(curve)
 
 
-def write_curve(path: Path, curve: np.ndarray) -> None:
-    """Force over displacement as a table and a picture."""
-    header = "time,displacement,force"
-    np.savetxt(path, curve, fmt="%.16g", delimiter=",", header=header, comments="")
+def draw_curve(history: Path, picture: Path) -> None:
+    """Force over displacement, from the stress-free state on."""
+    table = np.genfromtxt(history, delimiter=",", names=True)
     figure = Figure(figsize=(5.5, 4.0), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(curve[:, 1], curve[:, 2], marker=".")
+    axes.plot(np.append(0.0, table["displacement"]), np.append(0.0, table["force"]), marker=".")
     axes.set_xlabel("displacement of the tip, mm")
     axes.set_ylabel("force, N")
     axes.grid(alpha=0.3)
-    figure.savefig(path.with_suffix(".png"), dpi=150)
+    figure.savefig(picture, dpi=150)
 
 
 def main(
@@ -167,6 +172,7 @@ def main(
     steps: Annotated[int, typer.Option(min=1, help="Increments down, and again up.")] = 6,
     rounding: Annotated[float, typer.Option(help="Of descriptors; coarser shares more.")] = 0.05,
     output: Annotated[Path, typer.Option(help="Folder.")] = Path("results/bracket"),
+    restart: Annotated[bool, typer.Option("--restart", help="Go on from the checkpoint.")] = False,
 ) -> None:
     """A moulded bracket whose every cell has its own microstructure."""
     started = time.perf_counter()
@@ -180,11 +186,10 @@ def main(
             f"{points} points, {networks} networks on {comm.size} ranks, "
             f"{bracket.linear_solver} linear solver"
         )
-        curve = run(bracket, peak, steps, output)
+        run(bracket, peak, steps, output, restart)
         if comm.rank == 0:
-            write_curve(output / "force_displacement.csv", curve)
-        total = time.perf_counter() - started
-        console.print(f"{len(curve) - 1} increments in {total:.1f} s; results in {output}")
+            draw_curve(output / "history.csv", output / "force_displacement.png")
+        console.print(f"{time.perf_counter() - started:.1f} s; results in {output}")
     except (OSError, ValueError, StepFailed) as error:
         console.print(f"[red]error:[/red] {error}")
         raise typer.Exit(1) from None

@@ -54,7 +54,9 @@ class Rod:
         V = fem.functionspace(domain, ("Lagrange", 1, (2,)))
         self.u, v = fem.Function(V, name="displacement"), ufl.TestFunction(V)
         x = ufl.SpatialCoordinate(domain)
-        self.material = MaterialField(PlaneStrain(law), strain=axisymmetric_strain(self.u, x))
+        self.material = MaterialField(
+            PlaneStrain(law), strain=axisymmetric_strain(self.u, x), weight=x[0]
+        )
         around, dx = 2 * np.pi * x[0], self.material.dx
         inner = ufl.dot(self.material.stress, axisymmetric_strain(v, x))
         self._forces = fem.form(inner * around * dx)
@@ -177,7 +179,7 @@ def main(
         console.print(
             f"{points} points, {len(rows) - 1} steps in {total:.1f} s; results in {output}"
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         console.print(f"[red]error:[/red] {error}")
         raise typer.Exit(1) from None
 

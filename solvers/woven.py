@@ -214,7 +214,8 @@ def main(
     try:
         network = three_scales(weave, yarn, yarns, packing)
         laws = read_phases(phases)
-        laws["yarn_matrix"] = laws["matrix"]
+        if "matrix" in laws:  # the resin is the same within the yarns, if nobody says otherwise
+            laws.setdefault("yarn_matrix", laws["matrix"])
         law = NetworkLaw(network, laws)
         memory, microseconds = price(law)
         console.print(

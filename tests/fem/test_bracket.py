@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,24 +37,39 @@ def solve(output, *arguments, ranks=1):
     )
 
 
-def test_one_and_two_ranks_press_with_the_same_force(tmp_path, database):
+def history(folder):
+    return np.genfromtxt(folder / "history.csv", delimiter=",", names=True)
+
+
+def test_one_rank_two_and_a_restart_press_with_the_same_force(tmp_path, database):
     arguments = ["--database", database, "--mesh", COARSE, "--steps", "1", "--peak", "6"]
     curves = []
     for ranks in (1, 2):
         done = solve(tmp_path / str(ranks), *arguments, ranks=ranks)
         assert done.returncode == 0, done.stdout + done.stderr
-        path = tmp_path / str(ranks) / "force_displacement.csv"
-        curves.append(np.loadtxt(path, delimiter=",", skiprows=1))
+        curves.append(history(tmp_path / str(ranks)))
     one, two = curves
-    np.testing.assert_allclose(one, two, rtol=0, atol=1e-8 * one[:, 2].max())
-    peak = one[:, 2].argmax()
-    assert one[peak, 1] == 6.0
+    for name in ("time", "displacement", "force", "internal_work"):
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-8)
+    displacement, force = one["displacement"], one["force"]
+    peak = force.argmax()
+    assert displacement[peak] == 6.0
     # Less force than an elastic bracket would have, which comes back by the line of unloading.
-    stiffness = (one[peak, 2] - one[-1, 2]) / (one[peak, 1] - one[-1, 1])
-    assert one[peak, 2] < 0.97 * stiffness * 6.0
+    stiffness = (force[peak] - force[-1]) / (displacement[peak] - displacement[-1])
+    assert force[peak] < 0.97 * stiffness * 6.0
     for name in ("stress", "plastic_strain", "alignment", "force_displacement"):
         picture = matplotlib.image.imread(tmp_path / "2" / f"{name}.png")[..., :3]
         assert picture.std() > 0.05
+
+    # Two ranks were stopped after the peak, and one goes on.
+    stopped = tmp_path / "stopped"
+    stopped.mkdir()
+    shutil.copy(tmp_path / "2" / "history.csv", stopped)
+    shutil.copy(tmp_path / "2" / "checkpoint.previous", stopped / "checkpoint")
+    done = solve(stopped, *arguments, "--restart")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "time 1.000" not in done.stderr
+    np.testing.assert_allclose(history(stopped)["force"], force, rtol=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -161,9 +161,31 @@ def test_element_sets_are_those_of_their_blocks(tmp_path):
     np.testing.assert_allclose(np.sort(places[:, 0]), [0.0, 2.0], atol=1e-14)
 
 
+def test_sets_of_abaqus_count_in_the_order_of_the_file_wherever_they_stand(tmp_path):
+    content = ABAQUS.replace(
+        "*ELEMENT, TYPE=CPS4, ELSET=RIGHT",
+        "*ELSET, ELSET=FIRST\n1\n*ELEMENT, TYPE=CPS4, ELSET=RIGHT",
+    )
+    content = content.replace(", ELSET=LEFT", "").replace("*NODE", "*NODE, NSET=ALL")
+    assert content.index("FIRST") < content.index("RIGHT")
+    content += "*ELSET, ELSET=_Surf-1_S2, INTERNAL\n1, 2\n"
+    (tmp_path / "order.inp").write_text(content)
+    found = read_mesh(tmp_path / "order.inp")
+    assert [name for name, (dimension, _) in found.groups.items() if dimension == 2] == [
+        "FIRST",
+        "RIGHT",
+    ]
+    assert [found.groups[name] for name in ("FIRST", "RIGHT")] == [(2, 1), (2, 2)]
+    assert len(found.node_sets["ALL"]) == found.mesh.geometry.x.shape[0]
+
+
 @pytest.mark.parametrize(
     ("addition", "message"),
     [
+        (
+            "*ELSET, ELSET=MORE\n1\n*ELEMENT, TYPE=T2D2, ELSET=MORE\n9, 3, 6\n",
+            "ELSET MORE is there twice",
+        ),
         ("*INCLUDE, INPUT=more.inp\n", "includes files or has several"),
         ("*NODE\n7, 3, 0, 0\n", "includes files or has several"),
         ("*ELSET, ELSET=BOTH\nLEFT, RIGHT\n", "ELSET BOTH is made of other sets"),
