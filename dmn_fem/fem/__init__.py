@@ -42,6 +42,7 @@ from dmn_fem.fem._picture import draw_body  # noqa: E402
 from dmn_fem.fem._programme import Programme  # noqa: E402
 from dmn_fem.fem._results import History, ResultFile  # noqa: E402
 from dmn_fem.fem._stepper import Step, Stepper  # noqa: E402
+from dmn_fem.fem._together import all_or_none  # noqa: E402
 
 __all__ = [
     "History",
@@ -54,6 +55,7 @@ __all__ = [
     "StepFailed",
     "Stepper",
     "TaggedMesh",
+    "all_or_none",
     "axial_strain",
     "axisymmetric_strain",
     "cell_function",

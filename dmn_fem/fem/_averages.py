@@ -1,4 +1,6 @@
-"""Averages over cells as functions of degree 0."""
+"""Averages over cells as functions of degree 0, and what can be one."""
+
+from collections.abc import Mapping
 
 import numpy as np
 from dolfinx import fem
@@ -6,6 +8,28 @@ from dolfinx.mesh import Mesh
 from numpy.typing import NDArray
 
 from dmn_fem.notation import Array, to_tensor
+
+SCALAR: tuple[int, ...] = ()
+MANDEL = ((4,), (6,))
+
+
+def by_part(
+    quantities: Mapping[str, Array], shapes: tuple[tuple[int, ...], ...] = (SCALAR, *MANDEL)
+) -> dict[str, Array]:
+    """Quantities, those of several parts (back stresses) part by part: ``name.1``, ``name.2``.
+
+    Args:
+        quantities: By name, (points, ...) or (points, parts, ...).
+        shapes: Of a quantity at one point that stays whole.
+    """
+    result: dict[str, Array] = {}
+    for name, values in quantities.items():
+        if values.shape[1:] in shapes:
+            result[name] = values
+        else:
+            parts = np.moveaxis(values, 1, 0)
+            result |= by_part({f"{name}.{i}": each for i, each in enumerate(parts, 1)}, shapes)
+    return result
 
 
 def cell_function(

@@ -26,6 +26,7 @@ from dmn_fem.notation import Array
 FORMAT = "dmn-fem/checkpoint"
 VERSION = 2
 _START = f'{{"format": "{FORMAT}"'.encode()
+_PARTS = ("model", "stepper", "internal_work", "note", "places", "bytes")
 _ALIKE = 1e-6  # answers of a law, relative to themselves
 
 
@@ -41,10 +42,10 @@ def save_checkpoint(
     Args:
         path: Of the file, on a disk that all ranks see.
         stepper: Of the run.
-        note: What else is to be found again, as JSON knows it.
+        note: What else is to be found again, as JSON knows it; that of rank 0 is written.
 
     Raises:
-        ValueError: If no step was accepted yet.
+        ValueError: If no step was accepted yet. On all ranks, if the note is none for JSON.
         OSError: On all ranks, if the file cannot be written; what was there stays.
     """
     path = Path(path)
@@ -64,12 +65,10 @@ def save_checkpoint(
         "model": _model(stepper),
         "stepper": stepper.export(),
         "internal_work": [field.internal_work for field in stepper.fields],
-        "note": dict(note or {}),
         "places": places,
         "bytes": size,
     }
-    header = json.dumps(about).encode()
-    header += b" " * (-(len(header) + 1) % 8) + b"\n"
+    header = on_first_rank(stepper.comm, lambda: _header(path, about, note))
     written = path.with_name(f".{path.name}.partial")
     with CellFile(written, stepper.comm, len(header) + size) as file:
         file.write_start(header)
@@ -199,6 +198,15 @@ def _compare_answers(path: Path, number: int, field: MaterialField, there: Array
         )
 
 
+def _header(path: Path, about: Mapping[str, Any], note: Mapping[str, Any] | None) -> bytes:
+    """The line of JSON, so long that the arrays start at a multiple of 8 bytes."""
+    try:
+        header = json.dumps({**about, "note": dict(note or {})}).encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: the note cannot be written as JSON: {error}") from None
+    return header + b" " * (-(len(header) + 1) % 8) + b"\n"
+
+
 def _read_header(path: Path) -> tuple[dict[str, Any], int]:
     """Header of a file and where its arrays start."""
     with path.open("rb") as file:
@@ -209,9 +217,11 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int]:
             about = json.loads(start + file.readline())
         except ValueError as error:
             raise ValueError(f"{path}: has a damaged header: {error}") from None
-        version = about["format_version"]
+        version = about.get("format_version")
         if version != VERSION:
             raise ValueError(f"{path}: has version {version}, this program reads {VERSION}")
+        if missing := [name for name in _PARTS if name not in about]:
+            raise ValueError(f"{path}: has a damaged header: it lacks {', '.join(missing)}")
         begin, size = file.tell(), file.seek(0, os.SEEK_END)
         if size != begin + about["bytes"]:
             raise ValueError(f"{path}: has {size} bytes, it should have {begin + about['bytes']}")

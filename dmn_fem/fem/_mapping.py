@@ -10,7 +10,6 @@ import ufl
 from dolfinx import fem
 from dolfinx.mesh import Mesh, compute_midpoints
 from mpi4py import MPI
-from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import QhullError, cKDTree
 
@@ -177,10 +176,14 @@ def _from_csv(path: Path) -> tuple[Array, dict[str, Array]]:
 def _from_mesh(path: Path) -> tuple[Array, dict[str, Array]]:
     content = read_by_meshio(path)
     places = np.asarray(content.points, dtype=float)
-    data: dict[str, NDArray[Any]] = dict(content.point_data)
-    if not data and content.cell_data:
+    # What Gmsh notes of its geometry is no result.
+    data, of_cells = (
+        {name: each for name, each in given.items() if not name.startswith("gmsh:")}
+        for given in (content.point_data, content.cell_data)
+    )
+    if not data and of_cells:
         places = np.concatenate([places[block.data].mean(axis=1) for block in content.cells])
-        data = {name: np.concatenate(parts) for name, parts in content.cell_data.items()}
+        data = {name: np.concatenate(parts) for name, parts in of_cells.items()}
     values = {name: np.asarray(each, dtype=float) for name, each in data.items()}
     return places, {
         name: each.reshape(-1, 3, 3) if each.shape[1:] == (9,) else each

@@ -18,8 +18,9 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from ufl.algorithms import expand_derivatives
 from ufl.constantvalue import Zero
+from ufl.domain import extract_domains
 
-from dmn_fem.fem._averages import cell_function
+from dmn_fem.fem._averages import by_part, cell_function
 from dmn_fem.fem._callbacks import integrate_first
 from dmn_fem.fem._compile import compile_once
 from dmn_fem.fem._fingerprint import answers
@@ -157,6 +158,8 @@ class MaterialField:
 
     def _compiled(self, expression: Any) -> fem.Expression:
         """What evaluates a UFL expression at the quadrature points."""
+        if not extract_domains(expression):  # of numbers alone: nothing in it tells the mesh
+            expression = fem.Constant(self.mesh, 1.0) * expression
         # Expressions of DOLFINx 0.10 know no maps.
         maps = {"entity_maps": list(self._entity_maps)} if self._entity_maps else {}
         return fem.Expression(expression, self._points, comm=self.mesh.comm, **maps)
@@ -348,7 +351,7 @@ class MaterialField:
 
         Args:
             name: ``stress``, ``strain``, or a quantity that the law averages over a phase, such as
-                ``matrix.plastic_strain``.
+                ``matrix.plastic_strain``; of several parts ``matrix.back_stress.1`` and so on.
 
         Returns:
             A scalar, or a symmetric (3, 3) tensor where the quantity is a Mandel vector; zero in
@@ -362,7 +365,8 @@ class MaterialField:
             "stress": self._accepted_stress.reshape(-1, size),
             "strain": self._expression.eval(self.mesh, self.cells).reshape(-1, size),
         }
-        known = self.law.averages(self.state)  # also the strain, where the model does not know all
+        # Also the strain, where the model does not know all of it.
+        known = by_part(self.law.averages(self.state))
         quantities = {**own, **known}
         if name not in quantities:
             raise ValueError(f"no quantity {name!r}; there are {', '.join(sorted(quantities))}")

@@ -123,9 +123,7 @@ def allocate(
     if network is not None:
         own["network"] = np.repeat(rows_of(network, "network", mesh, cells), points)
     make: Any = law.allocate  # of a law that has networks
-    states: list[State] = []
-    all_or_none(mesh.comm, lambda: states.append(make(cells.size * points, **own)))
-    (state,) = states
+    state: State = all_or_none(mesh.comm, lambda: make(cells.size * points, **own))
     nothing = state.export(np.zeros(0, dtype=np.int32))
     layouts = mesh.comm.allgather({name: values.shape for name, values in nothing.items()})
     if any(layout != layouts[0] for layout in layouts):

@@ -13,6 +13,7 @@ from dolfinx import fem, plot
 from mpi4py import MPI
 
 from dmn_fem._files import write_atomically
+from dmn_fem.fem._averages import MANDEL, SCALAR, by_part
 from dmn_fem.fem._material import MaterialField
 from dmn_fem.fem._stepper import Step
 from dmn_fem.fem._together import all_or_none, on_first_rank
@@ -94,14 +95,15 @@ class ResultFile:
         places = field.positions(field.cells).reshape(field.state.points, -1)
         known: dict[str, Array] = {"stress": field.export(np.arange(len(field.cells)))[1]}
         known["stress"] = known["stress"].reshape(field.state.points, field.law.strain_size)
-        by_cell = (len(field.cells), -1, field.law.strain_size)
-        for name, values in field.law.averages(field.state).items():
-            if len(values) and values.shape[1:] == by_cell[2:]:
-                values = field.in_global_axes(values.reshape(by_cell)).reshape(values.shape)
+        for name, values in by_part(field.law.averages(field.state)).items():
+            if len(values) and values.shape[1:] in MANDEL:
+                by_cell = values.reshape(len(field.cells), -1, values.shape[1])
+                values = field.in_global_axes(by_cell).reshape(values.shape)
             known[name] = values
-        known |= {f"{name}.max": values for name, values in field.law.maxima(field.state).items()}
+        maxima = by_part(field.law.maxima(field.state), (SCALAR,))
+        known |= {f"{name}.max": values for name, values in maxima.items()}
         data = {
-            name: to_tensor(values).reshape(-1, 9) if values.shape[1:] in ((4,), (6,)) else values
+            name: to_tensor(values).reshape(-1, 9) if values.shape[1:] in MANDEL else values
             for name, values in known.items()
         }
         position = np.zeros((len(places), 3))

@@ -1,6 +1,7 @@
 """What one rank cannot do fails on all of them, with the same line."""
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from mpi4py import MPI
 
@@ -26,18 +27,28 @@ def on_first_rank[T](comm: MPI.Comm, action: Callable[[], T]) -> T:
     return result
 
 
-def all_or_none(comm: MPI.Comm, action: Callable[[], object]) -> None:
-    """What every rank does for itself; if one cannot, all raise. Collective.
+def all_or_none[T](comm: MPI.Comm, action: Callable[[], T]) -> T:
+    """What an action gives on every rank for itself; if one cannot, all raise. Collective.
+
+    For what depends on the cells of a rank: an error on one alone would leave the others waiting
+    for it for ever.
+
+    Args:
+        comm: The ranks.
+        action: Of every rank alone; it must not be collective.
 
     Raises:
-        ValueError, OSError, RuntimeError: As in `on_first_rank`, of the first rank that could not.
+        ValueError: On all ranks, if it raises one on any of them; that of the first such rank.
+        OSError: The same.
+        RuntimeError: On all ranks, of whatever else it raises.
     """
-    error = None
+    result, error = None, None
     try:
-        action()
+        result = action()
     except Exception as wrong:
         error = _told(wrong)
     _raise(comm.allgather(error))
+    return cast("T", result)
 
 
 type _Told = tuple[str, tuple[object, ...]]

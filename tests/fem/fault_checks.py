@@ -14,6 +14,7 @@ from dmn_fem.fem import (
     _mesh,
     draw_body,
     draw_cells,
+    load_checkpoint,
     mandel_strain,
     read_mesh,
     save_checkpoint,
@@ -89,7 +90,11 @@ def checkpoints(folder):
         (folder / "taken" / "inside").mkdir(parents=True)
     COMM.barrier()
     ends_together(lambda: save_checkpoint(folder / "taken", stepper), OSError, "taken")
-    save_checkpoint(folder / "run", stepper)
+    # Every rank may have a note of its own: that of rank 0 is written.
+    save_checkpoint(folder / "run", stepper, {"rank": "0" * (1 + 8 * COMM.rank)})
+    assert load_checkpoint(folder / "run", stepper) == {"rank": "0"}
+    note = {"rank": COMM if COMM.rank == 0 else 0}
+    ends_together(lambda: save_checkpoint(folder / "run", stepper, note), ValueError, "the note")
 
 
 def failures(folder):

@@ -114,3 +114,21 @@ def test_a_folder_that_is_missing_is_named(tmp_path):
         save_checkpoint(tmp_path / "missing" / "run", stepper)
     with pytest.raises(FileNotFoundError, match="missing"):
         load_checkpoint(tmp_path / "missing" / "run", stepper)
+
+
+def test_a_note_that_is_none_for_json_is_refused(tmp_path):
+    stepper = resumable(cells=2)
+    list(stepper.run([0.0, 0.1]))
+    with pytest.raises(ValueError, match=r"run: the note cannot be written as JSON: .*ndarray"):
+        save_checkpoint(tmp_path / "run", stepper, {"places": np.zeros(2)})
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [("", "has version None"), (', "format_version": 2, "bytes": 0', "lacks model, stepper")],
+)
+def test_a_header_without_its_parts_is_refused(tmp_path, more, message):
+    (tmp_path / "run").write_text(f'{{"format": "dmn-fem/checkpoint"{more}}}\n')
+    with pytest.raises(ValueError, match=f"run: .*{message}"):
+        load_checkpoint(tmp_path / "run", resumable(cells=2))

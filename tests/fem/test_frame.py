@@ -210,3 +210,18 @@ def test_what_is_no_frame_is_refused():
     mirrored[4, 1, 1] = -1.0
     with pytest.raises(ValueError, match=r"1 matrices .* no rotations, the first is \[\[1.0, 0.0"):
         field(mirrored)
+
+
+def test_a_frame_and_a_field_of_numbers_alone_hold_everywhere():
+    domain = distorted(2)
+    u = fem.Function(fem.functionspace(domain, ("Lagrange", 1, (2,))))
+    u.interpolate(lambda x: 0.001 * x[:2] * (1 + x[1]))
+    c, s = 0.6, 0.8
+    rotation = ufl.as_matrix([[c, -s], [s, c]])
+    rows = np.tile([c, s], (domain.topology.index_map(2).size_local, 1))
+    stresses = []
+    for frame in (rows, ufl.as_vector([c, s]), rotation):
+        field = MaterialField(material_law(WOOD, 2), mandel_strain(u), frame=frame)
+        field.accept()
+        stresses.append(field.stress.x.array.copy())
+    np.testing.assert_allclose(stresses[1:], stresses[:1] * 2, rtol=1e-12, atol=1e-16)

@@ -151,3 +151,25 @@ def test_values_of_cells_are_those_of_a_function(domain):
     np.testing.assert_array_equal(cell_values(function, domain), values)
     with pytest.raises(ValueError, match="orientation must have a row for every owned cell"):
         cell_function(values[1:], domain, "orientation")
+
+
+def test_cell_data_of_gmsh_are_mapped_and_its_own_notes_are_not(tmp_path):
+    points = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [2, 0, 0], [2, 1, 0]])
+    triangles = np.array([[0, 1, 2], [0, 2, 3], [1, 4, 5], [1, 5, 2]])
+    middle = points[triangles].mean(axis=1)
+    notes = {"gmsh:dim_tags": np.tile([2, 1], (len(points), 1))}
+    number = [np.ones(4, dtype=int)]
+    own = {"gmsh:physical": number, "gmsh:geometrical": number}
+    square = mesh.create_rectangle(MPI.COMM_WORLD, [[0.6, 0.35], [1.2, 0.6]], [2, 2])
+    for name, data in (("results", {"v": [fraction(middle.T)]}), ("bare", {})):
+        content = meshio.Mesh(
+            points, [("triangle", triangles)], point_data=notes, cell_data={**own, **data}
+        )
+        meshio.write(tmp_path / f"{name}.msh", content, file_format="gmsh")
+    values = cell_values_from(tmp_path / "results.msh", square)
+    assert set(values) == {"v"}
+    inside = cell_values(lambda x: x[:2], square)
+    np.testing.assert_allclose(values["v"], cell_values(fraction, square), rtol=1e-12)
+    assert len(inside) == 8
+    with pytest.raises(ValueError, match=r"bare.msh: holds no values"):
+        cell_values_from(tmp_path / "bare.msh", square)

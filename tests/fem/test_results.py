@@ -12,6 +12,7 @@ from dmn_fem.fem import (
     mandel_strain,
     reaction_force,
 )
+from dmn_fem.laws import PlaneStrain
 from dmn_fem.plotting import plot_results
 
 # isort: split
@@ -132,3 +133,40 @@ def test_results_as_picture_and_animation(tmp_path):
         plot_results(tmp_path / "run.pvd", tmp_path / "run.png", "strain")
     with pytest.raises(ValueError, match=r"run.mp4: pictures of results go to .png or .gif"):
         plot_results(tmp_path / "run.pvd", tmp_path / "run.mp4", "stress")
+
+
+class Parted(PlaneStrain):
+    """A law in space within the plane with a back stress of two parts."""
+
+    def averages(self, state):
+        known = super().averages(state)
+        plastic = known["matrix.plastic_strain"]
+        return known | {"matrix.back_stress": np.stack([plastic, -2 * plastic], axis=1)}
+
+    def maxima(self, state):
+        norms = np.linalg.norm(self.averages(state)["matrix.back_stress"], axis=-1)
+        return super().maxima(state) | {"matrix.back_stress": norms}
+
+
+def test_parts_of_six_components_are_quantities_of_their_own_along_the_global_axes(tmp_path):
+    domain = distorted(2)
+    u = fem.Function(fem.functionspace(domain, ("Lagrange", 1, (2,))))
+    frame = np.tile([0.6, 0.8], (domain.topology.index_map(2).size_local, 1))
+    material = MaterialField(Parted(network_law(3)), mandel_strain(u), frame=frame)
+    u.interpolate(lambda x: GRADIENT[:2, :2] @ x[:2])
+    material.accept()
+    names = ["matrix.plastic_strain", "matrix.back_stress.1", "matrix.back_stress.2"]
+    ResultFile(tmp_path / "run.pvd", u, material, names, points=True).write(1.0)
+    grid = pyvista.PVDReader(tmp_path / "run.pvd").read()[0]
+    cloud = pyvista.PVDReader(tmp_path / "run_points.pvd").read()[0]
+    plastic = grid.cell_data[names[0]]
+    assert np.linalg.norm(plastic, axis=1).min() > 1e-4
+    for name, factor in zip(names, (1, 1, -2), strict=True):
+        np.testing.assert_allclose(grid.cell_data[name], factor * plastic, atol=1e-15)
+        points = cloud[name].reshape(len(plastic), -1, 9)
+        expected = np.broadcast_to(grid.cell_data[name][:, None], points.shape)
+        np.testing.assert_allclose(points, expected, atol=1e-12)
+        if name != names[0]:
+            norms = np.linalg.norm(points.reshape(-1, 9), axis=1)
+            np.testing.assert_allclose(cloud[f"{name}.max"], norms)
+    assert "matrix.back_stress" not in cloud.point_data

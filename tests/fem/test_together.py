@@ -1,6 +1,7 @@
 import pytest
 
-from dmn_fem.fem._together import all_or_none, on_first_rank
+from dmn_fem.fem import all_or_none
+from dmn_fem.fem._together import on_first_rank
 
 # isort: split
 from mpi4py import MPI
@@ -24,4 +25,4 @@ def test_errors_keep_their_kind_and_others_are_named(together):
         together(MPI.COMM_WORLD, lambda: fail(ValueError("wrong")))
     with pytest.raises(RuntimeError, match=r"^KeyError: 'key'$"):
         together(MPI.COMM_WORLD, lambda: fail(KeyError("key")))
-    assert on_first_rank(MPI.COMM_WORLD, lambda: 3) == 3
+    assert together(MPI.COMM_WORLD, lambda: 3) == 3
