@@ -1,4 +1,4 @@
-"""Databases from recipes: every stage a file that is made once."""
+"""Databases from recipes: samples and trainings are files that are made once."""
 
 import hashlib
 import os
@@ -55,8 +55,9 @@ def build(
 ) -> Database:
     """Make a database: images, samples, the first network, transfer, pruning, the file.
 
-    Every stage leaves a file in the directory and is not done again; a killed build goes on from
-    them to the same networks, and a finished one is read. The database is ``NAME.safetensors``.
+    Samples and trainings leave files in the directory and are not done again (pruning is); a killed
+    build goes on from them to the same networks, and a finished one is read. The database is
+    ``NAME.safetensors``.
 
     Args:
         recipe: The TOML file, see `Recipe`.
@@ -87,7 +88,9 @@ def build(
     best, starts = _fit_root(plan, targets[plan.root], turned, directory, processes, progress)
     fits, pruning = _transfer(plan, best, targets, directory, progress), None
     if plan.network.pruning is not None:
+        progress("pruning", 0, 1)
         fits, pruning = prune_fits(fits, targets, plan.network.pruning)
+        progress("pruning", 1, 1)
     stages = [fits]
     if plan.network.joint_iterations:
         steps = plan.network.joint_iterations

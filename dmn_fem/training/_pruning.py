@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmn_fem.network import Network
+from dmn_fem.network import Network, softplus
 from dmn_fem.training._fit import Fit, check, one_thread
 from dmn_fem.training._model import TorchNetwork
 from dmn_fem.training._samples import Errors, Samples, evaluate
@@ -44,7 +44,8 @@ def prune_family(
     which a network errs by more than the tolerance allows is kept, however light: between phases of
     high contrast a thin layer may matter. The weights of the other leaves of the phase grow to its
     fraction again. A dead leaf (activation -inf) costs nothing online, stays dead when networks are
-    trained on or interpolated, and every phase keeps a leaf.
+    trained on or interpolated. Every phase keeps a leaf in every network, and all of its leaves if
+    no samples contain it.
 
     Args:
         networks: Trained networks that share `leaf_phase`, K of them.
@@ -70,22 +71,27 @@ def prune_family(
     with one_thread(), torch.no_grad():
         trials = [_Trial(*each) for each in zip(networks, samples, strict=True)]
         weight = np.max([trial.network.leaf_weights for trial in trials], axis=0)
-        alive = weight > 0
+        own = softplus(np.array([each.leaf_activation for each in networks])) > 0
+        alive = own.any(axis=0)
+        sampled = np.any([each.phase_fraction > 0 for each in samples], axis=0)
         for trial in trials:
             trial.kill(np.flatnonzero(~alive))
         errors = [trial.error() for trial in trials]
         limits = [(1 + tolerance) * error for error in errors]
         table = [(int(alive.sum()), errors)]
         for leaf in np.argsort(weight, kind="stable"):
-            if not alive[leaf] or np.count_nonzero(alive & (phase == phase[leaf])) == 1:
+            others = alive & (phase == phase[leaf])
+            others[leaf] = False
+            needed = not own[:, others].any(axis=1).all()
+            if not alive[leaf] or not sampled[phase[leaf]] or needed:
                 continue
             errors = []
             for trial, limit in zip(trials, limits, strict=True):
                 trial.kill(leaf)
                 errors.append(trial.error())
-                if errors[-1] > limit:
+                if not errors[-1] <= limit:
                     break
-            if errors[-1] > limit:
+            if not errors[-1] <= limit:
                 for trial in trials[: len(errors)]:
                     trial.revive(leaf)
                 continue

@@ -1,14 +1,15 @@
 """Fitting: it learns, and goes on after a kill to the same bits."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
-import torch
 
 from dmn_fem.network import Network
 from dmn_fem.training import (
@@ -60,12 +61,26 @@ def problem(
     return random_network(8, seed=1), *sampled(random_network(16), 40).split(10)
 
 
-def test_runs_on_one_thread_of_pytorch(problem: tuple[Network, Samples, Samples]) -> None:
+ONE_THREAD = """
+import numba, torch
+from dmn_fem.training._fit import one_thread
+with one_thread():
+    numba.get_num_threads()
+    inside = torch.get_num_threads()
+print(inside, torch.get_num_threads())
+"""
+
+
+def test_runs_on_one_thread_of_pytorch() -> None:
     """Numba's threads, when they start, set those of PyTorch: they must have started before."""
-    before, seen = torch.get_num_threads(), set()
-    fit(*problem, Settings(iterations=20), progress=lambda _: seen.add(torch.get_num_threads()))
-    assert seen == {1}
-    assert torch.get_num_threads() in (before, numba.get_num_threads())
+    run = subprocess.run(
+        [sys.executable, "-c", ONE_THREAD],
+        env=os.environ | {"NUMBA_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == ["1", "2"]
 
 
 @pytest.mark.parametrize("dimension", [2, 3])

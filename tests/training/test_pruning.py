@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dmn_fem.homogenization import draw_phase_stiffness
 from dmn_fem.network import Network
-from dmn_fem.training import Samples, Settings, evaluate, fit, prune, prune_family
+from dmn_fem.training import Samples, Settings, _pruning, evaluate, fit, prune, prune_family
 
 
 @pytest.fixture
@@ -97,6 +98,46 @@ def test_a_family_keeps_what_any_of_its_networks_needs(
     assert [alive for alive, _ in table] == [16, 15, 14, 13]
     errors = np.array([each for _, each in table])
     assert (errors <= 1.0001 * errors[0]).all()
+
+
+def test_a_phase_that_no_samples_contain_keeps_its_leaves(
+    random_network: Callable[..., Network],
+) -> None:
+    """They cannot tell which it needs at other fractions."""
+    network = random_network(9, phases=3)
+    stiffness = draw_phase_stiffness(2, 3, 4, 0)
+    without = network.with_phase_fraction([0.4, 0.6, 0.0])
+    answers = 1.01 * without.stiffness(stiffness)
+    pruned, _ = prune(network, Samples(stiffness, answers, without.phase_fraction), 1e9)
+    alive = pruned.leaf_activation > -np.inf
+    assert np.bincount(pruned.leaf_phase[alive]).tolist() == [1, 1, 3]
+
+
+def test_every_phase_keeps_a_leaf_in_every_network_of_a_family(
+    problem: tuple[Network, Samples],
+) -> None:
+    """Two networks whose inclusions have a single leaf alive, and not the same one."""
+    network, samples = problem
+    inclusions = np.flatnonzero(network.leaf_phase == 1)
+    family = []
+    for leaf in inclusions[:2]:
+        activation = network.leaf_activation.copy()
+        activation[inclusions[inclusions != leaf]] = -np.inf
+        family.append(replace(network, leaf_activation=activation))
+    pruned, _ = prune_family(family, [samples, samples], 1e9)
+    for each, leaf in zip(pruned, inclusions[:2], strict=True):
+        assert each.leaf_weights[leaf] == pytest.approx(samples.phase_fraction[1])
+
+
+def test_a_leaf_without_which_the_error_is_no_number_is_kept(
+    problem: tuple[Network, Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = iter([0.1])
+    monkeypatch.setattr(_pruning._Trial, "error", lambda _: next(errors, np.nan))
+    network, samples = problem
+    pruned, table = prune(network, samples, 1e9)
+    assert [alive for alive, _ in table] == [16]
+    np.testing.assert_array_equal(pruned.leaf_activation, network.leaf_activation)
 
 
 def test_what_does_not_fit_together_is_refused(

@@ -80,6 +80,7 @@ def test_builds_a_database_once(tmp_path: Path, recipe: Path) -> None:
         "network at 0.2, start 1",
         "network at 0.2, start 2",
         "network at 0.3",
+        "pruning",
         "all networks",
     ]
     files = {path.name: path.stat().st_mtime_ns for path in directory.iterdir()}
