@@ -23,6 +23,7 @@ import argparse
 import json
 import tempfile
 import time
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -177,7 +178,7 @@ def main() -> None:
 def named(image: PhaseImage, phases: tuple[str, ...]) -> PhaseImage:
     """The image with a database's names of its phases."""
     matrix = None if image.matrix is None else phases[image.names.index(image.matrix)]
-    return PhaseImage(image.phases, phases, image.cut, matrix, image.slender)
+    return replace(image, names=phases, matrix=matrix)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,8 @@ def homogenize_image(
     """Effective stiffness, thermal expansion (both Mandel) and conductivity of a phase image.
 
     Bounds and mean-field estimates stand beside: of bulk modulus (in 2D the transverse one,
-    in plane strain), shear modulus and mean conductivity.
+    in plane strain), shear modulus and mean conductivity. Where anisotropic phases are turned in
+    the voxels, Voigt's stands there alone.
 
     Example: `dmn-fem homogenize cell.npz --phases phases.toml --expansion matrix=6e-5
     --expansion inclusion=5e-6 --conductivity matrix=0.2 --conductivity inclusion=1.1`
@@ -145,10 +146,10 @@ def _moduli(image: "PhaseImage", stiffness: Array, found: Array) -> dict[str, Es
     from dmn_fem.homogenization import Moduli, hashin_shtrikman
 
     phases = [Moduli.nearest(each) for each in stiffness]
-    moduli = {
-        name: Moduli.nearest(each) for name, each in _matrices(image, stiffness, found).items()
-    }
-    if all(one.describe(each) for one, each in zip(phases, stiffness, strict=True)):
+    isotropic = all(one.describe(each) for one, each in zip(phases, stiffness, strict=True))
+    matrices = _matrices(image, stiffness, found, isotropic)
+    moduli = {name: Moduli.nearest(each) for name, each in matrices.items()}
+    if isotropic:
         bulk, shear = np.transpose(phases)
         lower, upper = hashin_shtrikman(image.volume_fractions, bulk, shear, image.dimension)
         moduli |= {"hashin_shtrikman_lower": lower, "hashin_shtrikman_upper": upper}
@@ -163,25 +164,30 @@ def _mean_conductivities(image: "PhaseImage", conductivity: Array, found: Array)
     from dmn_fem.homogenization import hashin_shtrikman_conductivity
 
     d = image.dimension
-    matrices = _matrices(image, conductivity, found)
-    means = {name: float(np.trace(each)) / d for name, each in matrices.items()}
     values = conductivity[:, 0, 0]
-    if (conductivity == values[:, None, None] * np.eye(d)).all():
+    isotropic = bool((conductivity == values[:, None, None] * np.eye(d)).all())
+    matrices = _matrices(image, conductivity, found, isotropic)
+    means = {name: float(np.trace(each)) / d for name, each in matrices.items()}
+    if isotropic:
         lower, upper = hashin_shtrikman_conductivity(image.volume_fractions, values, d)
         means |= {"hashin_shtrikman_lower": lower, "hashin_shtrikman_upper": upper}
     return means
 
 
-def _matrices(image: "PhaseImage", phases: Array, found: Array) -> dict[str, Array]:
-    """What was found, and all estimates that exist for these phases."""
+def _matrices(
+    image: "PhaseImage", phases: Array, found: Array, isotropic: bool
+) -> dict[str, Array]:
+    """What was found, and all estimates that exist for these phases.
+
+    They know of no turned phases. Voigt's mean of them is another matrix, but of the same moduli.
+    """
     from dmn_fem.homogenization import mori_tanaka, reuss, self_consistent, voigt
 
     fractions, dimension = image.volume_fractions, image.dimension
-    matrices = {
-        "full_field": found,
-        "reuss": reuss(fractions, phases),
-        "voigt": voigt(fractions, phases),
-    }
+    matrices = {"full_field": found, "voigt": voigt(fractions, phases)}
+    if image.axes is not None and not isotropic:
+        return matrices
+    matrices["reuss"] = reuss(fractions, phases)
     # Insulators may take the medium apart that surrounds the inclusions.
     if image.matrix is not None and phases[image.names.index(image.matrix)].any():
         matrix = image.names.index(image.matrix)
@@ -209,3 +215,5 @@ def _show(answer: dict[str, Any], estimates: dict[str, Estimates]) -> None:
             values = [f"{each[key]:.6g}" if key in each else "" for each in estimates.values()]
             table.add_row(title, *values)
     console.print(table)
+    if any("reuss" not in each for each in estimates.values()):
+        console.print("anisotropic phases are turned in the voxels: of the bounds, Voigt's alone")

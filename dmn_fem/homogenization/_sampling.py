@@ -52,7 +52,7 @@ def sample(
     if descriptors is None:
         descriptors = {"volume_fraction": float(image.volume_fractions[-1])}
     variants = {}
-    if all(length % 2 == 0 for length in image.shape):
+    if image.axes is None and all(length % 2 == 0 for length in image.shape):
         variants["coarse"] = lambda: image.coarsen(2)
     plan = SetPlan(
         Path(path),

@@ -17,12 +17,14 @@ def extrude(image: PhaseImage) -> PhaseImage:
         image: 2D; its directions 1 and 2 become 2 and 3.
 
     Raises:
-        ValueError: If the image has three dimensions.
+        ValueError: If the image has three dimensions, or axes.
     """
     if image.dimension != 2:
         raise ValueError(
             f"the image has {image.dimension} dimensions; only a plane one is drawn out"
         )
+    if image.axes is not None:
+        raise ValueError("an image with axes cannot be drawn out; generate it in three dimensions")
     cut = image.cut
     if cut is not None:
         cut = replace(cut, normal=np.pad(cut.normal, ((0, 0), (1, 0))))

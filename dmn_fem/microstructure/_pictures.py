@@ -137,7 +137,7 @@ def mirror(image: PhaseImage) -> PhaseImage:
     No interface is invented, but the cell is orthotropic whatever the image was.
 
     Raises:
-        ValueError: If the image has cut voxels; coarsen it afterwards.
+        ValueError: If the image has cut voxels (coarsen it afterwards) or axes.
     """
     phases = _whole(image)
     for axis in range(phases.ndim):
@@ -156,7 +156,8 @@ def stitch(image: PhaseImage, overlap: int | None = None) -> PhaseImage:
         overlap: Voxels that are lost along each axis; an eighth of the edge if not given.
 
     Raises:
-        ValueError: If the overlap does not fit, or the image has cut voxels; coarsen it afterwards.
+        ValueError: If the overlap does not fit, or the image has cut voxels (coarsen it afterwards)
+            or axes.
     """
     phases = _whole(image)
     for axis, length in enumerate(image.shape):
@@ -215,6 +216,8 @@ def _before_seam(differ: NDArray[np.bool_], closed: Sequence[bool]) -> NDArray[n
 def _whole(image: PhaseImage) -> NDArray[np.unsignedinteger]:
     if image.cut is not None:
         raise ValueError("an image with cut voxels cannot be made periodic; coarsen it afterwards")
+    if image.axes is not None:
+        raise ValueError("an image with axes cannot be made periodic; generate it periodic")
     return image.phases
 
 

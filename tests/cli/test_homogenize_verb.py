@@ -1,6 +1,7 @@
 """The verb homogenize: what it answers, and what it says of a wrong call."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ from dmn_fem.homogenization import (
     thermoelastic,
 )
 from dmn_fem.laws import initial_stiffness, read_phases
-from dmn_fem.microstructure import PhaseImage, discs, layers, spheres
+from dmn_fem.microstructure import MaterialAxes, PhaseImage, discs, layers, spheres
 
 ORDER = (
     "reuss",
@@ -83,6 +84,26 @@ def test_tables_for_people(folder, call) -> None:
     assert code == 0
     for word in ("stiffness", "expansion", "conductivity", "Voigt", "self-consistent"):
         assert word in out
+
+
+def test_turned_phases_have_no_bounds_but_voigts(folder, call) -> None:
+    """Inclusions conduct along 1 or, turned, along 2; their stiffness is isotropic."""
+    image = PhaseImage.load("plane.npz")
+    number = np.zeros((2, *image.shape), np.uint16)
+    number[1, :16] = 1
+    axes = MaterialAxes(np.array([[1.0, 0, 0, 0], [0.5**0.5, 0, 0, 0.5**0.5]]), number)
+    replace(image, axes=axes).save("turned.npz")
+    line = (
+        "homogenize turned.npz --phases phases.toml --conductivity matrix=1 "
+        "--conductivity inclusion=9,3"
+    )
+    _, out, _ = call(f"{line} --json")
+    answer = json.loads(out)
+    assert set(answer["mean_conductivity"]) == {"full_field", "voigt"}
+    assert answer["mean_conductivity"]["voigt"] == pytest.approx(0.7 * 1 + 0.3 * 6)
+    assert set(ORDER) <= set(answer["bulk_modulus"])
+    _, out, _ = call(line)
+    assert "anisotropic phases are turned in the voxels" in out
 
 
 def test_estimates_that_do_not_exist_are_left_out(folder, call) -> None:

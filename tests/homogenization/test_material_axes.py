@@ -12,7 +12,13 @@ from dmn_fem.homogenization import (
     homogenize,
     thermoelastic,
 )
-from dmn_fem.laws import J2Plasticity, LinearHardening, OrthotropicElastic
+from dmn_fem.laws import (
+    J2Plasticity,
+    LinearElastic,
+    LinearHardening,
+    OrthotropicElastic,
+    initial_stiffness,
+)
 from dmn_fem.microstructure import CutVoxels, MaterialAxes, discs, spheres
 from dmn_fem.notation import IN_PLANE, mandel_rotation, rotation_from_quaternion
 
@@ -98,6 +104,19 @@ def test_unit_cell_turns_its_laws(dimension) -> None:
     for name in ("matrix.stress", "matrix.equivalent_plastic_strain"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=1e-7)
     assert ours["matrix.equivalent_plastic_strain"] > 1e-3
+
+
+def test_unit_cell_turns_its_laws_as_the_full_field_does() -> None:
+    """About a skew axis: a turn the other way is another tangent."""
+    image, _, _ = turned_image(3)
+    along_1 = OrthotropicElastic((70.0, 9.0, 5.0), (0.3, 0.25, 0.2), (4.0, 3.0, 2.0))
+    laws = {"matrix": LinearElastic(3.0, 0.35), "inclusion": along_1}
+    law = UnitCellLaw(image, laws, 1e-8, 1e-8)
+    stress, tangent = np.zeros((1, 6)), np.zeros((1, 6, 6))
+    assert law.integrate(np.zeros((1, 6)), law.allocate(1), stress, tangent).failed == 0
+    stiffness = [initial_stiffness(laws[name], 3) for name in image.names]
+    expected = homogenize(image, stiffness, 1e-8).stiffness
+    np.testing.assert_allclose(tangent[0], expected, atol=1e-6 * np.abs(expected).max())
 
 
 def test_thermal_expansion_refuses_axes() -> None:

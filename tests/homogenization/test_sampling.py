@@ -15,7 +15,7 @@ from dmn_fem.homogenization import (
     homogenize,
     sample,
 )
-from dmn_fem.microstructure import PhaseImage, discs, layers
+from dmn_fem.microstructure import PhaseImage, discs, layers, weave
 
 COUNT, SEED = 10, 3
 BUDGET = BudgetSettings(samples=2, realisations=0)
@@ -151,6 +151,14 @@ def test_three_phases_in_3d_on_an_odd_grid(tmp_path) -> None:
     assert training_set.error_budget is not None
     assert training_set.error_budget.discretisation is None
     assert training_set.error_budget.tolerance.maximum < 1e-5
+
+
+def test_an_image_with_axes_has_no_coarser_grid(tmp_path) -> None:
+    image = weave(0.3, 0.25, 0.42).image(8)
+    budget = BudgetSettings(samples=1, realisations=0)
+    training_set = sample(image, tmp_path / "weave.h5", 1, 0, 1e-2, budget=budget)
+    assert training_set.error_budget is not None
+    assert training_set.error_budget.discretisation is None
 
 
 def test_room_imports_neither_torch_nor_dolfinx() -> None:

@@ -1,6 +1,7 @@
 """From grey values and labels to periodic phase images."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from dmn_fem.microstructure import PhaseImage, discs, from_labels, mirror, otsu, segment, stitch
+from dmn_fem.microstructure import (
+    MaterialAxes,
+    PhaseImage,
+    discs,
+    from_labels,
+    mirror,
+    otsu,
+    segment,
+    stitch,
+)
 
 
 def within_variance(grey, thresholds) -> float:
@@ -154,6 +164,9 @@ def test_overlaps_that_do_not_fit_are_refused() -> None:
         with pytest.raises(ValueError, match=f"overlap is {overlap}; .* 2 … "):
             stitch(image, overlap)
     cut = discs(0.3, 4, 0).image(16)
+    axes = MaterialAxes(np.array([[1.0, 0.0, 0.0, 0.0]]), np.zeros((1, 20, 10), np.uint16))
     for close in (mirror, stitch):
         with pytest.raises(ValueError, match="coarsen it afterwards"):
             close(cut)
+        with pytest.raises(ValueError, match="with axes cannot be made periodic"):
+            close(replace(image, axes=axes))
