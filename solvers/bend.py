@@ -28,6 +28,7 @@ from dmn_fem.fem import (
     ResultFile,
     StepFailed,
     Stepper,
+    all_or_none,
     cell_function,
     cell_values,
     choose_linear_solver,
@@ -98,9 +99,15 @@ class Beam:
         # Cells of a layer share a network: their heights differ in the last digits alone.
         height = cell_values(lambda x: x[2], domain)
         self.fraction = np.interp(height, (0.0, DEPTH), fractions)
-        composite = Database.load(database)
-        networks, number = composite.at_points(volume_fraction=self.fraction, rounding=1e-6)
-        law, strain = NetworkLaw(networks, read_phases(phases)), mandel_strain(u)
+
+        def law_of_cells() -> tuple[NetworkLaw, np.ndarray]:
+            """Of the networks of this rank's cells, and the number of its own for each."""
+            composite = Database.load(database)
+            networks, number = composite.at_points(volume_fraction=self.fraction, rounding=1e-6)
+            return NetworkLaw(networks, read_phases(phases)), number
+
+        law, number = all_or_none(domain.comm, law_of_cells)
+        strain = mandel_strain(u)
         self.material = MaterialField(law, strain, 4, (self.tags, BEAM), network=number)
         steel = material_law(LinearElastic(210e3, 0.3), dimension=3)
         self.pads = MaterialField(steel, strain, 4, (self.tags, PADS))

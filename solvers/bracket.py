@@ -28,6 +28,7 @@ from dmn_fem.fem import (
     ResultFile,
     StepFailed,
     Stepper,
+    all_or_none,
     cell_function,
     cell_values_from,
     choose_linear_solver,
@@ -87,13 +88,18 @@ class Bracket:
         # Every cell has its own network; cells of equal descriptors share it.
         mapped = cell_values_from(flow, domain, normalise=["orientation"])
         self.orientation = mapped["orientation"]
-        networks, number = Database.load(database).at_points(
-            volume_fraction=mapped["volume_fraction"],
-            orientation=mapped["orientation"],
-            rounding=rounding,
-        )
-        self.networks = len(networks)
-        law = NetworkLaw(networks, read_phases(phases))
+
+        def law_of_cells() -> tuple[NetworkLaw, np.ndarray]:
+            """Of the networks of this rank's cells, and the number of its own for each."""
+            networks, number = Database.load(database).at_points(
+                volume_fraction=mapped["volume_fraction"],
+                orientation=mapped["orientation"],
+                rounding=rounding,
+            )
+            return NetworkLaw(networks, read_phases(phases)), number
+
+        law, number = all_or_none(domain.comm, law_of_cells)
+        self.networks = len(law.networks)
         self.material = MaterialField(law, strain=mandel_strain(u), degree=2, network=number)
         F = ufl.dot(self.material.stress, mandel_strain(v)) * self.material.dx
         J = self.material.jacobian(F, u)

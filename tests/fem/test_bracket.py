@@ -84,3 +84,16 @@ def test_wrong_input_is_one_line_and_status_1(tmp_path, option, file, message):
     assert done.returncode == 1
     assert message in done.stderr.replace("\n", "")
     assert "Traceback" not in done.stderr
+
+
+def test_a_place_that_one_rank_alone_has_no_network_for_ends_both(tmp_path, database):
+    names, *rows = (ROOT / "meshes" / "bracket_flow.csv").read_text().splitlines()
+    table = np.array([row.split(",") for row in rows], dtype=float)
+    table[table[:, 0] == table[:, 0].max(), 3] = 0.9  # at the tip
+    flow = tmp_path / "flow.csv"
+    np.savetxt(flow, table, delimiter=",", header=names, comments="")
+    arguments = ["--database", database, "--mesh", COARSE, "--flow", flow]
+    done = solve(tmp_path / "out", *arguments, ranks=2)
+    assert done.returncode == 1
+    assert "volume_fraction" in done.stderr
+    assert "Traceback" not in done.stderr
