@@ -38,7 +38,7 @@ def prune(
 def prune_family(
     networks: Sequence[Network], samples: Sequence[Samples], tolerance: float
 ) -> tuple[list[Network], list[tuple[int, list[float]]]]:
-    """Let leaves die in all networks of a family as long as the answers of none hardly suffer.
+    """Let leaves die in all networks of a family as long as the answers of all hardly suffer.
 
     Leaves are tried by their largest weight in any network, the lightest first. A leaf without
     which a network errs by more than the tolerance allows is kept, however light: between phases of
