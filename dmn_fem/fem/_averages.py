@@ -1,11 +1,8 @@
-"""Averages over cells as functions of degree 0, and what can be one."""
+"""Averages over cells, and what can be one."""
 
 from collections.abc import Mapping
 
 import numpy as np
-from dolfinx import fem
-from dolfinx.mesh import Mesh
-from numpy.typing import NDArray
 
 from dmn_fem.notation import Array, to_tensor
 
@@ -32,27 +29,16 @@ def by_part(
     return result
 
 
-def cell_function(
-    mesh: Mesh, cells: NDArray[np.int32], name: str, values: Array, volumes: Array
-) -> fem.Function:
-    """Averages of what quadrature points have. Collective.
+def over_cells(values: Array, volumes: Array) -> Array:
+    """Averages over cells of what quadrature points have.
 
     Args:
-        mesh: The mesh.
-        cells: Owned cells; others have zero.
-        name: Of the function.
         values: Scalars or Mandel vectors, (cells, points, 1, 4 or 6).
         volumes: Of the points, (cells, points).
 
     Returns:
-        A scalar, or a symmetric (3, 3) tensor.
+        Scalars, (cells, 1), or symmetric tensors, (cells, 3, 3).
     """
     shares = volumes / volumes.sum(axis=1, keepdims=True)
     average = np.einsum("cq,cqi->ci", shares, values)
-    if average.shape[1] in (4, 6):
-        average = to_tensor(average)
-    space = fem.functionspace(mesh, ("DG", 0, average.shape[1:] if average.ndim == 3 else ()))
-    function = fem.Function(space, name=name)
-    function.x.array.reshape(-1, *average.shape[1:])[cells] = average
-    function.x.scatter_forward()
-    return function
+    return to_tensor(average) if average.shape[1] in (4, 6) else average

@@ -20,11 +20,12 @@ from ufl.algorithms import expand_derivatives
 from ufl.constantvalue import Zero
 from ufl.domain import extract_domains
 
-from dmn_fem.fem._averages import by_part, cell_function
+from dmn_fem.fem._averages import by_part, over_cells
 from dmn_fem.fem._callbacks import integrate_first
 from dmn_fem.fem._compile import compile_once
 from dmn_fem.fem._fingerprint import answers
 from dmn_fem.fem._frame import frame_of
+from dmn_fem.fem._mapping import cell_function
 from dmn_fem.fem._placement import allocate, input_numbers, mesh_of, tagged_cells
 from dmn_fem.laws import Code, Law, PointRecord, Status
 from dmn_fem.notation import Array
@@ -375,7 +376,11 @@ class MaterialField:
         values = values.reshape(self.cells.size, len(self._points), width)
         if name in known and values.shape[-1] in (4, 6):
             values = self.in_global_axes(values)
-        return cell_function(self.mesh, self.cells, name, values, self._volumes)
+        average = over_cells(values, self._volumes)
+        owned = self.mesh.topology.index_map(self.mesh.topology.dim).size_local
+        everywhere = np.zeros((owned, *(average.shape[1:] if average.ndim == 3 else ())))
+        everywhere[self.cells] = average.reshape(-1, *everywhere.shape[1:])
+        return cell_function(everywhere, self.mesh, name)
 
     @cached_property
     def answers(self) -> Array:
