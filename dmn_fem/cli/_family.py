@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.table import Table
 
 from dmn_fem.cli._console import console
@@ -13,6 +14,7 @@ from dmn_fem.cli._database import listed
 if TYPE_CHECKING:
     from dmn_fem.database import Database, Descriptor
     from dmn_fem.homogenization import TrainingSet
+    from dmn_fem.network import Network
     from dmn_fem.training import Fit
 
 
@@ -55,6 +57,9 @@ def save_family(
     for name, entries in own.items():
         entries = entries if base is None else [*listed(base, name), *entries]
         provenance[name] = [entries[k] for k in order]
+    if base is not None:
+        places = [order.index(number) for number in range(len(base.networks))]
+        _forget_left_out(base, database, places, provenance["errors"])
     Database(networks, descriptors, points, provenance).save(output)
     names = [
         ", ".join(f"{each.name} {number:g}" for each, number in zip(descriptors, row, strict=True))
@@ -72,6 +77,26 @@ def _left_out(database: "Database", number: int, data: "TrainingSet") -> dict[st
     if network is None:
         return None
     return asdict(evaluate(network.with_phase_fraction(samples.phase_fraction), samples).stiffness)
+
+
+def _forget_left_out(
+    base: "Database", database: "Database", places: Sequence[int], errors: list[Any]
+) -> None:
+    """Drop the leave-one-out errors of a base's networks for which others stand in now.
+
+    Their samples are not at hand, and an error is told together with the networks it is of.
+    """
+    for number, place in enumerate(places):
+        before, now = base.left_out(number), database.left_out(place)
+        same = before is not None and now is not None and _alike(before, now)
+        if errors[place] is not None and not same:
+            errors[place] = {**errors[place], "leave_one_out": None}
+
+
+def _alike(one: "Network", other: "Network") -> bool:
+    """Whether networks of a family are the same but for round-off."""
+    weights = np.allclose(one.leaf_weights, other.leaf_weights, rtol=0, atol=1e-9)
+    return weights and np.allclose(abs(one.normals), abs(other.normals), rtol=0, atol=1e-9)
 
 
 def _show_errors(

@@ -105,7 +105,8 @@ def validate(
         )
     if not at and [each.name for each in database.descriptors] == ["volume_fraction"]:
         fractions = dict(zip(cell.names, cell.volume_fractions, strict=True))
-        at = [f"volume_fraction={fractions[database.phases[-1]]:.12g}"]
+        part = sum(fractions[name] for name in database.phases[1:])
+        at = [f"volume_fraction={part:.12g}"]
     network, _ = ask(file, at, extrapolate)
     laws = read_laws(phases, "database", network.phases)
     chosen = STANDARD_PATHS if paths is None else paths.split(",")

@@ -29,6 +29,8 @@ def estimates(
     matrix: int | None = None,
     shape: Inclusion | None = None,
     orientation: Array | None = None,
+    *,
+    turned: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Elastic constants by the name of the bound or estimate, those that exist for these phases.
 
@@ -37,7 +39,8 @@ def estimates(
     bounds. Hashin-Shtrikman bounds need isotropic phases and an isotropic composite (`ISOTROPIC`).
     Mori-Tanaka needs a matrix; fibres of an orientation tensor are aligned in it first, and
     averaged over their directions then. A self-consistent medium is made of grains of one shape and
-    direction, of all phases; it may not exist.
+    direction, of all phases; it may not exist. Phases that are anisotropic and turned within the
+    microstructure have none of all these, which know phases in one position alone.
 
     Args:
         composite: What the composite has, Mandel stiffness, (s, s).
@@ -47,13 +50,16 @@ def estimates(
         matrix: The phase that surrounds the others, if one does.
         shape: Of the inclusions; spheres or discs if not given.
         orientation: Orientation tensor of fibres, (3, 3); all along the shape's axis if not given.
+        turned: Whether the axes of the phases turn within the microstructure.
     """
+    moduli = [Moduli.nearest(each) for each in phases]
+    isotropic = all(one.describe(each) for one, each in zip(moduli, phases, strict=True))
+    if turned and not isotropic:
+        return {}
     result = {
         "reuss": _bounded(reuss(fractions, phases)),
         "voigt": _bounded(voigt(fractions, phases)),
     }
-    moduli = [Moduli.nearest(each) for each in phases]
-    isotropic = all(one.describe(each) for one, each in zip(moduli, phases, strict=True))
     if isotropic and universal_anisotropy(composite) <= ISOTROPIC:
         bulk, shear = np.transpose(moduli)
         lower, upper = hashin_shtrikman(fractions, bulk, shear, dimension)

@@ -88,8 +88,10 @@ def design_map(
             found: list[_Found] = [(place, NETWORK, own)]
             if compare:
                 known = inclusions(database, where[place])
-                parts = network.phase_fraction
-                beside = estimates(stiffness, parts, phases, database.dimension, *known)
+                parts, turned = network.phase_fraction, network.leaf_orientation is not None
+                beside = estimates(
+                    stiffness, parts, phases, database.dimension, *known, turned=turned
+                )
                 found += [(place, name, each) for name, each in beside.items()]
             yield found
         for place, image in zip(chosen, images, strict=True):

@@ -37,8 +37,8 @@ def sample(
         count: Number of samples.
         seed: Of the phase stiffnesses, see `draw_phase_stiffness`.
         tolerance: Relative error of the energies, see `homogenize`.
-        descriptors: What describes the microstructure, by name; the volume fraction of the last
-            phase, if not given.
+        descriptors: What describes the microstructure, by name; if not given, ``volume_fraction``,
+            as of generated cells that of all phases but the first.
         budget: Size of the error budget. Its coarser grid is the image coarsened by two, if it can
             be; there are no realisations.
         workers: Who computes; this process, if not given.
@@ -50,7 +50,7 @@ def sample(
         CampaignError: If a full field does not converge; all others are kept.
     """
     if descriptors is None:
-        descriptors = {"volume_fraction": float(image.volume_fractions[-1])}
+        descriptors = {"volume_fraction": float(image.volume_fractions[1:].sum())}
     variants = {}
     if image.axes is None and all(length % 2 == 0 for length in image.shape):
         variants["coarse"] = lambda: image.coarsen(2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dmn_fem.homogenization import InelasticSet
-from dmn_fem.microstructure import PhaseImage, discs
+from dmn_fem.microstructure import PhaseImage, discs, of_two_kinds
 
 SAMPLE = "sample-inelastic cell.npz --phases phases.toml --phases soft.toml --output inelastic.h5"
 
@@ -68,6 +68,18 @@ def test_validation_asks_at_the_fraction_of_the_image(folder, call):
     answers = [call(line.replace("cell.npz", f"{name}.npz"))[1] for name in ("turned", "straight")]
     ours, theirs = (json.loads(each)["errors"]["shear"]["maximum"] for each in answers)
     assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+def test_validation_of_three_phases_asks_at_the_fraction_of_all_but_the_first(folder, call):
+    of_two_kinds(discs(0.4, 4, 0), 0.5, 0).image(8).save("mixed.npz")
+    tables = (folder / "phases.toml").read_text().replace("[inclusion]", "[first]")
+    (folder / "three.toml").write_text(
+        tables + tables[tables.index("[first]") :].replace("first", "second")
+    )
+    line = "validate mixed_discs_2d mixed.npz --phases three.toml --paths shear --json"
+    found = call(f"{line} --amplitude 0.002")
+    assert found[0] == 0
+    assert found == call(f"{line} --amplitude 0.002 --at volume_fraction=0.4")
 
 
 def test_validation_says_what_does_not_fit(folder, call):

@@ -74,6 +74,29 @@ def test_a_family_is_trained_and_transferred(folder, call):
     assert "other.h5: phases are matrix, fibre; family.safetensors has matrix, inclusion" in err
 
 
+def test_left_out_errors_are_those_of_the_networks_that_stand_in_now(folder, call):
+    """The base has them over a wide spacing; a network that comes between makes it a small one."""
+    fractions, rng = [0.05, 0.2, 0.375, 0.45], np.random.default_rng(1)
+    base = Network.random(2, ("matrix", "inclusion"), [0.95, 0.05], 4, rng)
+    errors = [
+        {"held_out": {"stiffness": {"mean": 0.01}}, "leave_one_out": left_out}
+        for left_out in (None, {"mean": 0.08}, {"mean": 0.04}, None)
+    ]
+    Database(
+        [base.with_phase_fraction([1 - part, part]) for part in fractions],
+        [Descriptor("volume_fraction")],
+        [[part] for part in fractions],
+        {"errors": errors},
+    ).save("base.safetensors")
+    line = "transfer base.safetensors samples_2.h5 --held-out 5 --iterations 20"
+    assert call(f"{line} --output family.safetensors")[0] == 0
+    family = Database.load("family.safetensors")
+    assert family.values.ravel().tolist() == [0.05, 0.125, 0.2, 0.375, 0.45]
+    left_out = [each["leave_one_out"] for each in family.provenance["errors"]]
+    assert left_out[1]["mean"] > 0
+    assert left_out[:1] + left_out[2:] == [None, None, {"mean": 0.04}, None]
+
+
 def test_frozen_parts_and_stars(folder, call):
     assert call(f"{TRAIN} --output base.safetensors")[0] == 0
     line = "transfer base.safetensors samples_4.h5 samples_6.h5 --held-out 5 --iterations 20"

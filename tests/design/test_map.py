@@ -5,7 +5,12 @@ import pytest
 
 from dmn_fem.database import Database, DatabaseError, Descriptor
 from dmn_fem.design import design_map, grid
-from dmn_fem.laws import J2Plasticity, LinearElastic, LinearHardening
+from dmn_fem.laws import (
+    J2Plasticity,
+    LinearElastic,
+    LinearHardening,
+    TransverselyIsotropicElastic,
+)
 from dmn_fem.network import Network
 
 LAWS = {
@@ -157,3 +162,26 @@ def test_other_descriptors_are_held_fixed():
     np.testing.assert_allclose(
         found.values["young_modulus_2"]["network"], [0.7 + 2.4, 0.5 + 4.0], rtol=1e-9
     )
+
+
+def test_no_bounds_of_anisotropic_phases_beside_a_network_that_turns_them():
+    """Layers of a fibre bundle across its axis: its modulus along 1 is no bound of what turns."""
+    along, across = [1.0, 0.0, 0.0, 0.0], [np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5)]
+    network = Network(
+        3,
+        ("matrix", "yarn"),
+        np.array([0, 1]),
+        np.array([0.1, 0.9]),
+        np.ones(2),
+        np.array([[0.0, 0.0]]),
+        np.array([along, across]),
+    )
+    database = Database([network], [Descriptor("volume_fraction")], [[0.9]])
+    yarn = TransverselyIsotropicElastic(100.0, 5.0, 0.3, 0.3, 2.0)
+    point = {"volume_fraction": [0.9]}
+    turned = design_map(database, {"matrix": LinearElastic(2.0, 0.3), "yarn": yarn}, point).values
+    assert turned["young_modulus_2"]["network"] > 80.0
+    assert all(list(sources) == ["network"] for sources in turned.values())
+    laws = {"matrix": LinearElastic(2.0, 0.3), "yarn": LinearElastic(8.0, 0.3)}
+    plain = design_map(database, laws, point).values["young_modulus_1"]
+    assert {"reuss", "voigt"} < set(plain)

@@ -15,7 +15,7 @@ from dmn_fem.homogenization import (
     homogenize,
     sample,
 )
-from dmn_fem.microstructure import PhaseImage, discs, layers, weave
+from dmn_fem.microstructure import PhaseImage, discs, layers, of_two_kinds, weave
 
 COUNT, SEED = 10, 3
 BUDGET = BudgetSettings(samples=2, realisations=0)
@@ -52,6 +52,15 @@ def test_samples_are_those_of_the_law_and_the_full_field(image, finished: Path) 
     assert training_set.error.max() <= 1e-4
     assert training_set.descriptors == {"volume_fraction": image.volume_fractions[1]}
     assert [path.name for path in finished.parent.iterdir()] == ["samples.h5"]
+
+
+def test_volume_fraction_is_that_of_all_phases_but_the_first(tmp_path: Path) -> None:
+    """As of generated cells, and of the databases that are over it."""
+    image = of_two_kinds(discs(0.4, 4, 0), 0.5, 0).image(16)
+    budget = BudgetSettings(samples=0, realisations=0)
+    found = sample(image, tmp_path / "set.h5", 1, SEED, 1e-2, budget=budget)
+    assert len(found.phases) == 3
+    assert found.descriptors["volume_fraction"] == pytest.approx(0.4, abs=1e-6)
 
 
 def test_error_budget_of_an_image(image, finished: Path) -> None:
