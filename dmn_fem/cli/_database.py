@@ -1,7 +1,7 @@
 """The verbs that look into a database and ask it: info, stiffness and plot."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -195,11 +195,26 @@ def _orientation(numbers: list[float]) -> Array:
     return to_tensor(np.array(numbers) * component_scale(3))
 
 
+def check_descriptors(database: "Database", names: Collection[str]) -> None:
+    """Refuse what is no descriptor, which a function may have a parameter of the name of.
+
+    Raises:
+        ValueError: If a database is not over it.
+    """
+    held = [each.name for each in database.descriptors]
+    known = {*held, "orientation"} if {"orientation_1", "orientation_2"} <= set(held) else held
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(
+            f"there is no descriptor {unknown[0]}; this database is over ({', '.join(held)})"
+        )
+
+
 def ask(file: str, at: list[str] | None, extrapolate: bool) -> "tuple[Network, float | None]":
     """The network that a database holds at the ``--at`` options, and its estimated error."""
     from dmn_fem.database import Database, DatabaseError
 
     database, values = Database.load(file), asked(at)
+    check_descriptors(database, values)
     network = database.at(extrapolate=extrapolate, **values)
     try:
         return network, database.estimated_error(**values)

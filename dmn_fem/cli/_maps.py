@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from dmn_fem.cli._console import console
 from dmn_fem.cli._data import campaign_bar
-from dmn_fem.cli._database import DatabaseFile, PhasesFile, read_laws
+from dmn_fem.cli._database import DatabaseFile, PhasesFile, check_descriptors, read_laws
 
 
 def map_database(
@@ -83,6 +83,7 @@ def map_database(
         if len(axes) + ("orientation" in axes) > 2:
             raise ValueError("--picture: it shows one descriptor or two; --output takes any number")
     database = Database.load(file)
+    check_descriptors(database, [*axes, *fixed])
     laws = read_laws(phases, "database", database.phases)
     points = grid(database, axes, fixed)
     with campaign_bar([]) as report:

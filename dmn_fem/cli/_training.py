@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from dmn_fem.cli._console import console, progress_bar
-from dmn_fem.cli._database import At, asked
+from dmn_fem.cli._database import At, asked, check_descriptors
 from dmn_fem.cli._family import save_family
 from dmn_fem.notation import Array
 
@@ -101,14 +101,16 @@ def train(
     ]
     if data.image.axes is not None:
         first = [start.aligned() for start in first]
-    with _training_bars([f"start {number + 1}" for number in range(starts)]) as report:
+    bars = _training_bars([f"start {number + 1}" for number in range(starts)])
+    with bars as report, _checkpoints(output) as directory:
         best, fits = fit_best(
             first,
             training,
             checking,
             settings,
             inelastic=answers[0],
-            directory=_checkpoints(output),
+            void=data.phases.index(data.recipe["void"]) if data.recipe.get("void") else None,
+            directory=directory,
             processes=processes,
             progress=report,
         )
@@ -144,6 +146,9 @@ def transfer(
     star: Annotated[
         bool, typer.Option("--star", help="Start all targets from the base, not in a chain.")
     ] = False,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Write the new networks without those of BASE.")
+    ] = False,
     freeze: Annotated[
         list[str] | None,
         typer.Option(
@@ -162,7 +167,9 @@ def transfer(
 
     The first target starts from the last network of BASE, or from BASE at the given descriptors,
     each further one from the one before. The output holds the networks of BASE and the new
-    ones, and interpolates between them. An interrupted call goes on from the checkpoints.
+    ones, and interpolates between them; with --alone it holds the new ones, as where a network of
+    many cheap samples is fitted to few accurate ones of the same microstructure. An interrupted
+    call goes on from the checkpoints.
 
     Example: `dmn-fem transfer network.safetensors samples_0.2.h5 samples_0.3.h5
     --output family.safetensors`
@@ -175,7 +182,9 @@ def transfer(
 
     _check_output(output)
     family = Database.load(base)
-    start = family.at(extrapolate=False, **asked(at)) if at else family.networks[-1]
+    place = asked(at)
+    check_descriptors(family, place)
+    start = family.at(**place) if place else family.networks[-1]
     settings = _settings(iterations, optimizer, patience, freeze or [])
     settings.frozen.trained(start)
     read = [_read_samples(path, held_out) for path in samples]
@@ -190,22 +199,26 @@ def transfer(
     answers = _read_inelastic(
         inelastic, [(path, data) for path, (data, _) in zip(samples, read, strict=True)]
     )
-    held = [tuple(f"{value:.9g}" for value in row) for row in [*family.values.tolist(), *values]]
+    there = [] if alone else family.values.tolist()
+    held = [tuple(f"{value:.9g}" for value in row) for row in [*there, *values]]
     if twice := [point for point in held if held.count(point) > 1]:
         raise ValueError(
-            f"{base} and the samples hold the same {', '.join(names)} twice: {', '.join(twice[0])}"
+            f"{'' if alone else f'{base} and '}the samples hold the same {', '.join(names)} twice: "
+            f"{', '.join(twice[0])}"
         )
-    with _training_bars([path.name for path in samples]) as report:
+    bars = _training_bars([path.name for path in samples])
+    with bars as report, _checkpoints(output) as directory:
         fits = transfer_chain(
             start,
             [target for _, target in read],
             settings,
             order="star" if star else "chain",
             inelastic=answers,
-            directory=_checkpoints(output),
+            directory=directory,
             progress=report,
         )
-    save_family(output, list(family.descriptors), values, fits, [data for data, _ in read], family)
+    sets = [data for data, _ in read]
+    save_family(output, list(family.descriptors), values, fits, sets, None if alone else family)
 
 
 def _settings(
@@ -322,9 +335,23 @@ def _check_output(output: Path) -> None:
         raise ValueError(f"--output {output}: is a folder, not a file")
 
 
-def _checkpoints(output: Path) -> Path:
-    """The folder of checkpoints that belongs to an output."""
-    return output.with_name(f"{output.name}.checkpoints")
+@contextmanager
+def _checkpoints(output: Path) -> Iterator[Path]:
+    """The folder of checkpoints that belongs to an output.
+
+    Raises:
+        ValueError: If it holds those of another training.
+    """
+    from dmn_fem.training import CheckpointError
+
+    folder = output.with_name(f"{output.name}.checkpoints")
+    try:
+        yield folder
+    except CheckpointError:
+        raise ValueError(
+            f"{folder}: holds checkpoints of another training (other samples, starts or settings); "
+            "delete the folder or name another --output"
+        ) from None
 
 
 @contextmanager

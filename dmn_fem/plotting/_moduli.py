@@ -16,7 +16,8 @@ from dmn_fem.plotting._figures import new_figure
 def plot_database(database: Database, laws: Mapping[str, PhaseLaw], path: str | Path) -> None:
     """Draw the elastic moduli over the descriptor, between the bounds of Voigt and Reuss.
 
-    Stored networks are dots, interpolated ones the line.
+    Stored networks are dots, interpolated ones the line. Anisotropic phases whose axes turn within
+    the microstructure have no such bounds.
 
     Raises:
         ValueError: If the database has several descriptors or one network.
@@ -31,12 +32,15 @@ def plot_database(database: Database, laws: Mapping[str, PhaseLaw], path: str | 
     networks = [database.at(**{descriptor: value}) for value in fine]
     line = _moduli(np.stack([network.stiffness(phases) for network in networks]))
     dots = _moduli(np.stack([network.stiffness(phases) for network in database.networks]))
+    turned = database.networks[0].leaf_orientation is not None
+    bounded = not turned or all(law.isotropic for law in laws.values())
     lower = _moduli(np.stack([reuss(network.phase_fraction, phases) for network in networks]))
     upper = _moduli(np.stack([voigt(network.phase_fraction, phases) for network in networks]))
     figure = new_figure(4.0 * len(line), 4.0)
     for number, name in enumerate(line, start=1):
         axes = figure.add_subplot(1, len(line), number)
-        axes.fill_between(fine, lower[name], upper[name], alpha=0.15, label="Reuss to Voigt")
+        if bounded:
+            axes.fill_between(fine, lower[name], upper[name], alpha=0.15, label="Reuss to Voigt")
         axes.plot(fine, line[name], label="interpolated")
         axes.plot(nodes, dots[name], "o", label="trained")
         axes.set(xlabel=descriptor.replace("_", " "), title=name)

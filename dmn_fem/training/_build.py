@@ -4,7 +4,7 @@ import hashlib
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from dmn_fem.homogenization import (
     start_processes,
 )
 from dmn_fem.network import Network
-from dmn_fem.notation import Array
+from dmn_fem.training._checkpoint import CheckpointError
 from dmn_fem.training._family import fit_family
 from dmn_fem.training._fit import Fit, fit
 from dmn_fem.training._inelastic import InelasticSamples
@@ -37,8 +37,6 @@ StageProgress = Callable[[str, int, int], None]
 
 type Target = tuple[Samples, Samples]
 
-_SOFT = 1e4, 1e2  # times stiffer than voids, at first
-_APPROACH = 200  # iterations with each of them
 _CHECKED = 6  # one inelastic path in so many is not trained on
 
 
@@ -78,6 +76,19 @@ def build(
         if database.provenance.get("recipe") != plan.model_dump(mode="json"):
             raise ValueError(f"{path}: made from another recipe; delete it or build elsewhere")
         return database
+    try:
+        database = _made(plan, directory, processes, progress)
+    except CheckpointError:
+        raise ValueError(
+            f"{directory}: holds checkpoints of another recipe; delete its *.checkpoint files "
+            "(samples stay) or build elsewhere"
+        ) from None
+    database.save(path)
+    return database
+
+
+def _made(plan: Recipe, directory: Path, processes: int, progress: StageProgress) -> Database:
+    """The database of a recipe."""
     with start_processes(processes) as workers:
         sets = sample_family(
             plan, directory, workers, lambda _, done, count: progress("samples", done, count)
@@ -117,9 +128,7 @@ def build(
         "start": plan.network.seeds[starts.index(best)],
         "starts_held_out_error": [each.held_out.stiffness.mean for each in starts],
     }
-    database = Database(networks, descriptors, plan.values, provenance)
-    database.save(path)
-    return database
+    return Database(networks, descriptors, plan.values, provenance)
 
 
 def _fit_root(
@@ -151,35 +160,15 @@ def _fit_root(
     ]
     if turned:
         starts = [start.aligned() for start in starts]
-    if plan.samples.void is not None:
-        number = plan.phases.index(plan.samples.void)
-        starts = [_approach_void(start, target, number) for start in starts]
-    settings = Settings(iterations=plan.network.iterations)
     return fit_best(
-        starts, *target, settings, directory=directory, processes=processes, progress=report
+        starts,
+        *target,
+        Settings(iterations=plan.network.iterations),
+        void=None if plan.samples.void is None else plan.phases.index(plan.samples.void),
+        directory=directory,
+        processes=processes,
+        progress=report,
     )
-
-
-def _approach_void(start: Network, target: Target, void: int) -> Network:
-    """A start for porous samples, first fitted as if the voids were merely soft.
-
-    From a random start, where a laminate with a void carries nothing, the gradient leads nowhere:
-    in the plane such networks stay 30 % off.
-    """
-    for factor in _SOFT:
-        soft = [
-            replace(each, phase_stiffness=_scaled(each.phase_stiffness, void, factor))
-            for each in target
-        ]
-        start = fit(start, soft[0], soft[1], Settings(iterations=_APPROACH)).network
-    return start
-
-
-def _scaled(phase_stiffness: Array, phase: int, factor: float) -> Array:
-    """The stiffnesses (n, P, s, s), those of one phase multiplied."""
-    scale = np.ones(phase_stiffness.shape[1])
-    scale[phase] = factor
-    return scale[:, None, None] * phase_stiffness
 
 
 def _transfer(

@@ -72,9 +72,22 @@ class Recipe(DataRecipe):
             )
         if (self.inelastic is None) != (self.network.inelastic_iterations is None):
             raise ValueError("inelastic and network.inelastic_iterations belong together")
+        if self.inelastic is not None:
+            self._check(self.inelastic)
         if self.network.root is not None and self.network.root not in self._entries:
             raise ValueError(f"network.root is {self.network.root}; it must be a member's")
         return self
+
+    def _check(self, inelastic: InelasticPlan) -> None:
+        """Refuse an inelastic stage that would fail behind all elastic samples."""
+        if inelastic.paths < 2:
+            raise ValueError(f"inelastic.paths is {inelastic.paths}; one more is held out")
+        for laws in inelastic.laws:
+            if set(laws) != set(self.phases):
+                raise ValueError(
+                    f"inelastic.materials has a material of {', '.join(laws)}; the phases are "
+                    f"{', '.join(self.phases)}"
+                )
 
     @property
     def _entries(self) -> list[dict[str, Any]]:

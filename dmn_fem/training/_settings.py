@@ -43,8 +43,10 @@ class Frozen:
         """Which numbers of a network are trained, by the name of its array and in its shape.
 
         Raises:
-            ValueError: If none is.
+            ValueError: If none is, as in a network of one leaf.
         """
+        if network.leaves < 2:
+            raise ValueError("network has one leaf; training needs at least two")
         nodes = np.arange(1, network.leaves)
         level = np.frexp(nodes)[1] - 1  # node i of the heap is on level ⌊log2(i + 1)⌋
         upper, lower = self.upper_levels, level[-1] + 1 - self.lower_levels

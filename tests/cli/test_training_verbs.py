@@ -1,6 +1,6 @@
 """The verbs train and transfer, on training sets that a network answers."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,10 +10,11 @@ from dmn_fem.homogenization import (
     InelasticSet,
     TrainingSet,
     draw_phase_stiffness,
+    homogenize,
     sample_inelastic,
 )
 from dmn_fem.laws import read_phases
-from dmn_fem.microstructure import PhaseImage
+from dmn_fem.microstructure import PhaseImage, discs
 from dmn_fem.network import Network
 from dmn_fem.training import InelasticSamples
 
@@ -97,6 +98,43 @@ def test_left_out_errors_are_those_of_the_networks_that_stand_in_now(folder, cal
     assert left_out[:1] + left_out[2:] == [None, None, {"mean": 0.04}, None]
 
 
+def test_another_training_of_an_output_says_what_to_delete(folder, call):
+    assert call(f"{TRAIN} --output base.safetensors")[0] == 0
+    code, _, err = call(f"{TRAIN} --seed 5 --output base.safetensors")
+    assert code == 2
+    assert "base.safetensors.checkpoints: holds checkpoints of another training" in err
+    assert "delete the folder or name another --output" in err
+
+
+def test_from_cheap_samples_to_accurate_ones_of_the_same_cell(folder, call):
+    assert call(f"{TRAIN} --output cheap.safetensors")[0] == 0
+    line = "transfer cheap.safetensors samples_2.h5 --held-out 15 --iterations 20"
+    assert call(f"{line} --alone --output accurate.safetensors")[0] == 0
+    database = Database.load("accurate.safetensors")
+    assert database.values.tolist() == [[0.125]]
+    assert len(database.provenance["errors"]) == 1
+
+
+def test_samples_of_voids_are_approached(folder, call):
+    """From random starts, without that, such networks stay 30 % off."""
+    image = discs(0.3, 4, 0).image(16)
+    image = replace(image, names=("matrix", "void"), matrix="matrix")
+    stiffness = draw_phase_stiffness(2, 2, 24, 0, void=1)
+    TrainingSet(
+        image,
+        stiffness,
+        np.stack([homogenize(image, each).stiffness for each in stiffness]),
+        np.ones((24, 3), dtype=np.int64),
+        np.zeros(24),
+        {"volume_fraction": 0.3},
+        {"void": "void"},
+    ).save("pores.h5")
+    line = "train pores.h5 --leaves 12 --starts 1 --held-out 4 --iterations 100"
+    assert call(f"{line} --output pores.safetensors")[0] == 0
+    (errors,) = Database.load("pores.safetensors").provenance["errors"]
+    assert errors["training"]["stiffness"]["mean"] < 0.1
+
+
 def test_frozen_parts_and_stars(folder, call):
     assert call(f"{TRAIN} --output base.safetensors")[0] == 0
     line = "transfer base.safetensors samples_4.h5 samples_6.h5 --held-out 5 --iterations 20"
@@ -131,6 +169,8 @@ def test_frozen_parts_and_stars(folder, call):
         ("transfer DB samples_4.h5 --freeze upper:x", "--freeze upper:x: it must be"),
         ("transfer DB samples_4.h5 --at volume_fraction=.1", "0.125"),
         ("transfer DB samples_2.h5 --held-out 5", "volume_fraction twice"),
+        ("transfer DB samples_4.h5 --at extrapolate=1", "no descriptor extrapolate"),
+        ("transfer ONE samples_4.h5 --held-out 5", "network has one leaf"),
         (
             "transfer DB samples_4.h5 samples_6.h5 --held-out 5 --inelastic samples_4.h5",
             "--inelastic is given 1 times for 2 training sets",
@@ -144,6 +184,8 @@ def test_frozen_parts_and_stars(folder, call):
 def test_wrong_calls_are_one_line_and_leave_nothing(folder, call, line, message):
     network = Network.random(2, ("matrix", "inclusion"), [0.875, 0.125], 4, np.random.default_rng())
     Database([network], [Descriptor("volume_fraction")], [[0.125]]).save(folder / "DB")
+    one = Network.homogeneous("matrix", 2)
+    Database([one], [Descriptor("volume_fraction")], [[0.125]]).save(folder / "ONE")
     there = {path: path.read_bytes() for path in folder.iterdir()}
     code, _, err = call(line if "--output" in line else f"{line} --output new.safetensors")
     assert code == 2

@@ -80,6 +80,14 @@ def test_inelastic_errors_stand_beside_the_others(tmp_path):
     assert page.missing == []
 
 
+def test_tables_in_lists_are_rows_of_their_own(tmp_path):
+    """As the materials of an inelastic stage."""
+    told = {"recipe": {"materials": [{"fibre": {"law": "elastic"}}, {"fibre": {"law": "j2"}}]}}
+    page, text = report(families.over_fraction(told), tmp_path)
+    assert ["materials.2.fibre.law", "j2"] in page.rows
+    assert "{" not in re.sub("<style>.*</style>", "", text, flags=re.DOTALL)
+
+
 def test_what_is_not_known_is_said(tmp_path):
     page, _ = report(families.over_fraction(), tmp_path)
     assert page.missing == [

@@ -295,6 +295,9 @@ def test_results_of_another_recipe_are_refused(tmp_path: Path, recipe: Path) -> 
     recipe.write_text(SMALL.replace("iterations = 60", "iterations = 80"))
     with pytest.raises(ValueError, match=r"small\.safetensors: made from another recipe"):
         build(recipe, tmp_path)
+    (tmp_path / "small.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"another recipe; delete its \*\.checkpoint files"):
+        build(recipe, tmp_path)
 
 
 INELASTIC = """
@@ -334,8 +337,11 @@ def test_inelastic_stage(tmp_path: Path, recipe: Path, fractions: str) -> None:
     )
 
 
+INELASTIC_STAGE = f"inelastic_iterations = 20\n{INELASTIC}"
 FAULTS = [
     ("leaves = 8", "leaves = 8\ninelastic_iterations = 9", "inelastic_iterations belong together"),
+    ("pruning = 2.0", INELASTIC_STAGE.replace("paths = 2", "paths = 1"), "inelastic.paths is 1"),
+    ("pruning = 2.0", INELASTIC_STAGE.replace("grain", "void"), "the phases are binder, grain"),
     ("leaves = 8", "leaves = 1", "network.leaves: .* greater than or equal to 2"),
     ("leaves = 8", "", "network.leaves: Field required"),
     (
