@@ -10,8 +10,6 @@ import ufl
 from dolfinx import fem
 from dolfinx.mesh import Mesh, compute_midpoints
 from mpi4py import MPI
-from scipy.interpolate import LinearNDInterpolator
-from scipy.spatial import QhullError, cKDTree
 
 from dmn_fem.fem._mesh import read_by_meshio
 from dmn_fem.fem._placement import rows_of
@@ -91,6 +89,10 @@ def cell_values_from(
             that are not finite, its places do not span the mesh's space, or a midpoint is farther
             out than the tolerance.
     """
+    # These take a second to load.
+    from scipy.interpolate import LinearNDInterpolator
+    from scipy.spatial import QhullError, cKDTree
+
     if method not in ("linear", "nearest"):
         raise ValueError(f"method is {method!r}; it must be 'linear' or 'nearest'")
     dimension = mesh.geometry.dim

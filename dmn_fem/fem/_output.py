@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from dolfinx import fem, la
 from dolfinx.fem.petsc import NonlinearProblem
-from matplotlib.figure import Figure
 from mpi4py import MPI
 from numpy.typing import NDArray
 
@@ -80,6 +79,8 @@ def draw_cells(
 
 def _draw(path: str | Path, parts: Sequence[tuple[Array, Array]], label: str) -> None:
     """Picture of cells, each with a value, from all ranks."""
+    from matplotlib.figure import Figure  # takes a second to load
+
     corners, values = (np.concatenate(part) for part in zip(*parts, strict=True))
     if corners.shape[1] == 4:  # a quadrilateral is two triangles; its corners are 0 1 3 2 around
         corners = np.concatenate([corners[:, :3], corners[:, [1, 3, 2]]])

@@ -19,3 +19,15 @@ def test_another_or_no_dolfinx_is_one_clear_line(tmp_path, stub, message):
     )
     assert done.returncode == 1
     assert message in done.stderr.strip().splitlines()[-1]
+
+
+def test_what_few_models_need_is_loaded_when_it_is_needed():
+    """Matplotlib, SciPy and PyVista take longer to load than all the rest, on every rank."""
+    program = (
+        "import sys, dmn_fem.fem, dmn_fem.database, dmn_fem.online\n"
+        "print(*sorted({'matplotlib', 'scipy.linalg', 'pyvista'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""

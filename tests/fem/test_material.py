@@ -29,8 +29,9 @@ def test_homogeneous_strain_equals_the_law_at_one_point(dimension):
     patch(dimension)
 
 
-def test_homogeneous_strain_equals_the_law_at_one_point_on_two_ranks(mpiexec):
-    mpiexec("fem_checks.py", "patch")
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_homogeneous_strain_equals_the_law_at_one_point_on_two_ranks(dimension, on_two_ranks):
+    on_two_ranks(f"patch_{dimension}d")
 
 
 def test_newton_converges_quadratically():

@@ -13,16 +13,16 @@ def test_a_failed_point_shortens_the_step_and_leaves_no_trace():
     fem_checks.cutback()
 
 
-def test_a_failed_point_on_one_rank_shortens_the_step_of_all(mpiexec):
-    mpiexec("fem_checks.py", "cutback")
+def test_a_failed_point_on_one_rank_shortens_the_step_of_all(on_two_ranks):
+    on_two_ranks("cutback")
 
 
 def test_too_many_cutbacks_end_where_they_began():
     fem_checks.surrender()
 
 
-def test_too_many_cutbacks_end_all_ranks_together(mpiexec):
-    mpiexec("fem_checks.py", "surrender")
+def test_too_many_cutbacks_end_all_ranks_together(on_two_ranks):
+    on_two_ranks("surrender")
 
 
 def test_requested_times_are_hit_exactly():
@@ -76,8 +76,8 @@ def test_failures_at_random_leave_no_trace(faults):
     fem_checks.sabotage(faults)
 
 
-def test_failures_at_random_on_any_rank_leave_no_trace(mpiexec):
-    mpiexec("fem_checks.py", "sabotage")
+def test_failures_at_random_on_any_rank_leave_no_trace(on_two_ranks):
+    on_two_ranks("sabotage")
 
 
 def test_the_start_goes_as_far_as_the_boundary_does():

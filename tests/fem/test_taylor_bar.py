@@ -1,7 +1,3 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import meshio
 import numpy as np
 import pytest
@@ -9,7 +5,6 @@ import pytest
 from dmn_fem.database import Database, Descriptor
 from dmn_fem.network import Network
 
-SOLVER = Path(__file__).parents[2] / "solvers" / "taylor_bar.py"
 LENGTH, RADIUS, SPEED, DENSITY = 50.0, 5.0, 20e3, 1.6e-9
 YOUNG_MODULUS = 6000.0
 
@@ -22,25 +17,25 @@ def database(tmp_path):
     return path
 
 
-def fly(output, database, *arguments, ranks=1):
-    launcher = [Path(sys.executable).with_name("mpiexec"), "-n", str(ranks)] if ranks > 1 else []
-    command = [*launcher, sys.executable, SOLVER, "--output", output, "--database", database]
-    command += ["--cells", 2, "--frames", 2, "--speed", 1e-3 * SPEED, *arguments]
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return np.loadtxt(output / "history.csv", delimiter=",", skiprows=1)
+@pytest.fixture
+def fly(solve, database):
+    def run(output, *arguments, ranks=1):
+        same = ["--database", database, "--cells", 2, "--frames", 2, "--speed", 1e-3 * SPEED]
+        status, _, said = solve("taylor_bar", output, *same, *arguments, ranks=ranks)
+        assert status == 0, said
+        return np.loadtxt(output / "history.csv", delimiter=",", skiprows=1)
+
+    return run
 
 
-def test_an_elastic_rod_leaves_the_wall_after_the_wave_has_gone_there_and_back(tmp_path, database):
+def test_an_elastic_rod_leaves_the_wall_after_the_wave_has_gone_there_and_back(tmp_path, fly):
     elastic = f"young_modulus = {YOUNG_MODULUS}\npoisson_ratio = 0.0\n"
     phases = tmp_path / "phases.toml"
     phases.write_text(
         f'[matrix]\nlaw = "j2_plasticity"\nyield_stress = 1e9\n{elastic}'
         f'[inclusion]\nlaw = "linear_elastic"\n{elastic}'
     )
-    rows = fly(tmp_path / "out", database, "--phases", phases, "--duration", 70)
+    rows = fly(tmp_path / "out", "--phases", phases, "--duration", 70)
     time, force, kinetic, work, lost = rows.T
     wave = np.sqrt(YOUNG_MODULUS / DENSITY)
     there_and_back = 2 * LENGTH / wave
@@ -56,10 +51,9 @@ def test_an_elastic_rod_leaves_the_wall_after_the_wave_has_gone_there_and_back(t
     assert impulse == pytest.approx(2 * mass * SPEED, rel=0.05)
 
 
-def test_two_ranks_fly_as_one_does_and_the_end_at_the_wall_yields(tmp_path, database):
+def test_two_ranks_fly_as_one_does_and_the_end_at_the_wall_yields(tmp_path, fly):
     one, two = (
-        fly(tmp_path / str(ranks), database, "--duration", 12, "--speed", 40, ranks=ranks)
-        for ranks in (1, 2)
+        fly(tmp_path / str(ranks), "--duration", 12, "--speed", 40, ranks=ranks) for ranks in (1, 2)
     )
     np.testing.assert_allclose(two, one, rtol=1e-9, atol=1e-9 * np.abs(one).max())
     assert (tmp_path / "2" / "plastic_strain.png").exists()
