@@ -69,19 +69,20 @@ class UnitCellLaw:
         if self._cut.voxel.size:
             leading.append(Field("strain_jump", (self._cut.voxel.size, size)))
         self._leading = sum(field.size for field in leading)
+        self._rotation = np.zeros((0, size, size))
+        if image.axes is not None:
+            rotation, number = axes_of(image, size)
+            self._rotation = rotation[number[self._cut.member_phase, self._cut.member_voxel]]
         self._members = Members(
             laws,
             image.names,
             self._cut.member_phase,
             self._cut.member_weight,
             self.dimension,
+            self._rotation[None],
             *leading,
         )
         self._every = np.arange(self._grid.voxels)
-        self._rotation = np.zeros((0, size, size))
-        if image.axes is not None:
-            rotation, number = axes_of(image, size)
-            self._rotation = rotation[number[self._cut.member_phase, self._cut.member_voxel]]
 
     @property
     def dimension(self) -> int:
@@ -168,30 +169,25 @@ class UnitCellLaw:
         Raises:
             ValueError: If phases have internal variables of one name and different shapes.
         """
-        strain, stress = self._local(state, np.array([point]))
+        members, found = self._members, dict[str, Array]()
+        values = members.values(state, partial(self._local, state), np.array([point]))
+        for name, (each,) in values.items():
+            phase, _, quantity = name.rpartition(".")
+            shape = (members.phase.size, *each.shape[1:])
+            everywhere = found.setdefault(quantity, np.full(shape, np.nan))
+            if everywhere.shape != shape:
+                raise ValueError(f"{quantity} has another shape in phase {phase}")
+            everywhere[members.phase == self.image.names.index(phase)] = each
         return LocalFields(
             self.image.shape,
             self.image.names,
             self._cut.member_voxel,
-            self._members.phase,
+            members.phase,
             self._cut.member_weight,
-            strain[0],
-            stress[0],
-            self._internal(state, point),
+            found.pop("strain"),
+            found.pop("stress"),
+            found,
         )
-
-    def _internal(self, state: State, point: int) -> dict[str, Array]:
-        """Internal variables of all members; NaN where a law has no such one."""
-        result: dict[str, Array] = {}
-        for number, (name, law) in enumerate(self._members.laws.items()):
-            ours = self._members.phase == number
-            for field in law.fields(self.dimension) if ours.any() else ():
-                shape = (ours.size, *field.shape)
-                values = result.setdefault(field.name, np.full(shape, np.nan))
-                if values.shape != shape:
-                    raise ValueError(f"{field.name} has another shape in phase {name}")
-                values[ours] = state[f"{name}.{field.name}"][point]
-        return result
 
     def _unknowns(self, past: Array) -> tuple[Array, Array, Array]:
         """Copies of mean strain, displacement and strain jumps in the state of a point."""

@@ -35,6 +35,8 @@ class Members:
         member_phase: Phase number of every member, (members,).
         weight: Volume fractions of the members, (members,), or of each network's, (K, members).
         dimension: 2 or 3.
+        rotation: Mandel rotations from the axes of the members' phases to the global ones,
+            (K, members, s, s), or of no members where all phases are aligned with the global axes.
         *leading: What determines the strains of the members, at the start of a point's row.
 
     Raises:
@@ -49,6 +51,7 @@ class Members:
         member_phase: NDArray[np.integer],
         weight: Array,
         dimension: int,
+        rotation: Array,
         *leading: Field,
     ) -> None:
         if set(laws) != set(phases):
@@ -58,7 +61,7 @@ class Members:
             )
         self.laws = {phase: laws[phase] for phase in phases}
         self.phase = np.ascontiguousarray(member_phase, dtype=np.int64)
-        self.dimension = dimension
+        self.dimension, self._rotation = dimension, rotation
         ordered = list(self.laws.values())
         counts = np.bincount(self.phase, minlength=len(ordered))
         weight = np.atleast_2d(weight)
@@ -211,7 +214,8 @@ class Members:
         """Strain, stress and internal variables of every member at some points, as accepted.
 
         Returns:
-            By ``phase.quantity``, (points, members of the phase, ...).
+            By ``phase.quantity``, (points, members of the phase, ...); Mandel vectors along the
+            global axes.
         """
         result: dict[str, Array] = {}
         strain, stress = local(points)
@@ -221,8 +225,18 @@ class Members:
             if own.any():
                 result[f"{phase}.strain"] = strain[:, own]
                 result[f"{phase}.stress"] = stress[:, own]
-                names = [f"{phase}.{field.name}" for field in law.fields(self.dimension)]
-                result |= {name: internal[name] for name in names}
+                for field in law.fields(self.dimension):
+                    name = f"{phase}.{field.name}"
+                    result[name] = self._turned(internal[name], state.network[points], own)
+        return result
+
+    def _turned(self, values: Array, network: NDArray[np.integer], own: NDArray[np.bool_]) -> Array:
+        """Internal variables of a phase's members, tensors from their axes to the global ones."""
+        size = self._rotation.shape[-1]
+        if self._rotation.shape[1] == 0 or values.ndim < 3 or values.shape[-1] != size:
+            return values
+        turn = self._rotation[:, own][network]
+        result: Array = np.einsum("pmij,pm...j->pm...i", turn, values)
         return result
 
     def averages(self, state: State, local: Local) -> dict[str, Array]:

@@ -87,6 +87,7 @@ class NetworkLaw:
             tree.leaf_phase,
             geometry.leaf_weight,
             self.dimension,
+            geometry.rotation,
             Field("strain", (size,)),
             Field("jumps", (len(tree.fraction), self.dimension)),
         )
@@ -263,7 +264,8 @@ class NetworkLaw:
         The stress is that of a step from the accepted state without strain and time.
 
         Returns:
-            By ``phase.quantity``, (points, leaves of the phase, ...), Mandel. The leaves are those
+            By ``phase.quantity``, (points, leaves of the phase, ...), Mandel vectors along the
+            global axes. The leaves are those
             of `Network.tree`: its ``leaf_weight``, ``leaf_number`` and so on where its
             ``leaf_phase`` is the number of the phase.
         """

@@ -119,6 +119,25 @@ def test_unit_cell_turns_its_laws_as_the_full_field_does() -> None:
     np.testing.assert_allclose(tangent[0], expected, atol=1e-6 * np.abs(expected).max())
 
 
+def test_tensors_within_a_turned_phase_are_along_the_global_axes() -> None:
+    """Of isotropic phases: whether and how they are turned changes nothing."""
+    turned, _, _ = turned_image(2)
+    j2 = J2Plasticity(3.0, 0.35, 0.03, LinearHardening(0.1))
+    answers = []
+    for image in (turned, replace(turned, axes=None)):
+        law = UnitCellLaw(image, {"matrix": j2, "inclusion": j2})
+        state = law.allocate(1)
+        assert (
+            law.integrate(np.array([[0.02, 0.0, -0.01, 0.01]]), state, np.zeros((1, 4))).failed == 0
+        )
+        state.accept()
+        local = law.local_fields(state).internal["plastic_strain"]
+        answers.append((local, law.averages(state)["inclusion.plastic_strain"]))
+    for found, expected in zip(*answers, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+        assert np.abs(expected).max() > 5e-3
+
+
 def test_thermal_expansion_refuses_axes() -> None:
     image, _, _ = turned_image(3)
     with pytest.raises(ValueError, match="images with axes"):

@@ -27,6 +27,13 @@ def random_network(dimension, leaves, seed, phases=PHASES):
     return Network.random(dimension, phases, rng.dirichlet(np.full(len(phases), 3.0)), leaves, rng)
 
 
+def with_turned_leaves(network):
+    quaternions = np.random.default_rng(7).normal(size=(network.leaves, 4))
+    quaternions[:, 1:3] *= network.dimension - 2
+    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
+    return replace(network, leaf_orientation=quaternions / lengths)
+
+
 def random_path(dimension, steps, seed, size=0.002):
     """A random walk with a bias: loading, unloading and changes of direction."""
     rng = np.random.default_rng(seed)
@@ -83,13 +90,7 @@ def test_laminate_of_two_leaves_is_exact():
 
 
 def test_oriented_leaves_equal_numpy_and_rotate_with_the_network():
-    rng = np.random.default_rng(2)
-    plain = random_network(3, 16, 2)
-    quaternions = rng.normal(size=(16, 4))
-    network = Network(
-        3, plain.phases, plain.leaf_phase, plain.phase_fraction, plain.leaf_activation,
-        plain.normal_angles, quaternions / np.linalg.norm(quaternions, axis=1)[:, None],
-    )  # fmt: skip
+    network = with_turned_leaves(random_network(3, 16, 2))
     fibre = OrthotropicElastic((90.0, 5.0, 3.0), (0.2, 0.3, 0.1), (1.0, 2.0, 4.0))
     law = NetworkLaw(network, {"matrix": STIFF, "inclusion": fibre})
     tangent = np.zeros((1, 6, 6))
@@ -121,12 +122,7 @@ def test_stress_and_state_do_not_depend_on_who_wants_a_tangent(dimension, orient
     """To the last bit, from the first elastic increments on to unloading."""
     network = random_network(dimension, 32, 7)
     if oriented:
-        quaternions = np.random.default_rng(7).normal(size=(32, 4))
-        quaternions[:, 1:3] *= dimension - 2
-        network = replace(
-            network,
-            leaf_orientation=quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True),
-        )
+        network = with_turned_leaves(network)
     law = NetworkLaw(network, {"matrix": J2, "inclusion": STIFF})
     size = law.strain_size
     states = law.allocate(19), law.allocate(19)
@@ -171,9 +167,13 @@ def test_elastic_increments_equal_full_solves():
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
-def test_leaves_of_a_state_give_its_averages_maxima_and_stress(dimension):
-    points = 11
-    law = NetworkLaw(random_network(dimension, 32, 8), {"matrix": J2, "inclusion": STIFF}, 1e-11)
+@pytest.mark.parametrize("oriented", [False, True])
+def test_leaves_of_a_state_give_its_averages_maxima_and_stress(dimension, oriented):
+    """All along the global axes, however the leaves are turned."""
+    points, network = 11, random_network(dimension, 32, 8)
+    if oriented:
+        network = with_turned_leaves(network)
+    law = NetworkLaw(network, {"matrix": J2, "inclusion": STIFF}, 1e-11)
     state, stress = law.allocate(points), np.zeros((points, law.strain_size))
     for strain in np.stack([random_path(dimension, 4, seed) for seed in range(points)], axis=1):
         law.integrate(np.ascontiguousarray(strain), state, stress)
