@@ -27,6 +27,7 @@ from dmn_fem.fem import (
     ResultFile,
     StepFailed,
     Stepper,
+    all_or_none,
     choose_linear_solver,
     draw_body,
     load_checkpoint,
@@ -217,12 +218,13 @@ def main(
         if "matrix" in laws:  # the resin is the same within the yarns, if nobody says otherwise
             laws.setdefault("yarn_matrix", laws["matrix"])
         law = NetworkLaw(network, laws)
-        memory, microseconds = price(law)
+        comm, curves = MPI.COMM_WORLD, {}
+        # The other ranks load what the first compiles.
+        memory, microseconds = all_or_none(comm, lambda: (0, 0) if comm.rank else price(law))
         console.print(
             f"{len(network.tree().leaf_weight)} leaves; a point takes {memory / 1000:.0f} kB "
             f"and {microseconds:.0f} µs for a plastic increment"
         )
-        comm, curves = MPI.COMM_WORLD, {}
         for angle in [float(each) for each in angles.split(",")]:
             folder = output / f"{angle:g}"
             folder.mkdir(parents=True, exist_ok=True)

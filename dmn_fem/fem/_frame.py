@@ -156,8 +156,9 @@ def _along(direction: Array) -> Array:
     cross = np.array([[flat, -y, -z], [y, flat, flat], [z, flat, flat]])
     cross = np.moveaxis(cross, (0, 1), (-2, -1))
     # R = 1 + V + V² / (1 + cos): Rodrigues' formula for the rotation that takes e1 to p.
-    opposite = x < -1.0 + 1e-12
-    bend = np.where(opposite, 1.0, 1.0 + x)[..., None, None]
-    turn = np.eye(3) + cross + cross @ cross / bend
+    bend = np.where(x < 0.0, (y * y + z * z) / (1.0 + abs(x)), 1.0 + x)  # 1 + x cancels at -1
+    opposite = bend < 1e-12
+    bend[opposite] = 1.0
+    turn = np.eye(3) + cross + cross @ cross / bend[..., None, None]
     turn[opposite] = np.diag([-1.0, -1.0, 1.0])
     return np.asarray(turn)

@@ -75,8 +75,8 @@ class MaterialField:
     Raises:
         ValueError: If strain, mesh and law are of different dimensions, external fields are
             missing, unknown or no scalars, or the strain is on other meshes than the field and no
-            map leads there. On all ranks, if a frame is none, a weight is not positive, or the
-            state of the law is laid out differently on another rank.
+            map leads there. On all ranks, if no cell has the tag, a frame is none, a weight is not
+            positive, or the state of the law is laid out differently on another rank.
     """
 
     def __init__(

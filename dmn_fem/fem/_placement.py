@@ -35,9 +35,21 @@ def mesh_of(strain: Any, mesh: Mesh | None, entity_maps: Sequence[EntityMap]) ->
 def tagged_cells(
     strain: Any, mesh: Mesh, tags: MeshTags, tag: int, entity_maps: Sequence[EntityMap]
 ) -> tuple[Mesh, NDArray[np.int32]]:
-    """The mesh that tags belong to, and the tagged cells by their numbers on the field's mesh."""
+    """The mesh that tags belong to, and the tagged cells by their numbers on the field's mesh.
+
+    Collective.
+
+    Raises:
+        ValueError: On all ranks, if no cell has the tag, the tags are of another mesh, or the field
+            is on a submesh of other cells.
+    """
     dimension = mesh.topology.dim
     cells = tags.find(tag)
+    if not mesh.comm.allreduce(cells.size):
+        known = sorted(set().union(*mesh.comm.allgather(set(tags.values.tolist()))))
+        raise ValueError(
+            f"no cell has the tag {tag}; there are {', '.join(map(str, known)) or 'none'}"
+        )
     owner = tags.topology.index_map(dimension)
     if tags.dim == dimension and owner is mesh.topology.index_map(dimension):
         return mesh, cells

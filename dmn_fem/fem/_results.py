@@ -36,14 +36,14 @@ class ResultFile:
     Args:
         path: The ``.pvd`` file.
         u: Displacement; its values at the mesh's vertices are written.
-        field: Material field.
+        field: Material field on the mesh of the displacement.
         quantities: Names for `MaterialField.cell_average`.
         points: Whether to write the quadrature points, too: stress, averages of the phases and
             largest values in them, as a cloud of points to ``<name>_points.pvd``.
         resume: Time of a restart: what an earlier run has written up to it is kept.
 
     Raises:
-        ValueError: On all ranks, if an earlier file is none.
+        ValueError: If the field is on another mesh. On all ranks, if an earlier file is none.
     """
 
     def __init__(
@@ -58,6 +58,11 @@ class ResultFile:
     ) -> None:
         path = Path(path)
         mesh = u.function_space.mesh
+        if field.mesh is not mesh:
+            raise ValueError(
+                f"{path}: the field is on another mesh than the displacement; give a displacement "
+                "that is interpolated to the mesh of the field"
+            )
         self._u, self._field, self._quantities = u, field, tuple(quantities)
         space = fem.functionspace(mesh, ("Lagrange", 1, u.ufl_shape))
         self._vertices = fem.Function(space, name="displacement")

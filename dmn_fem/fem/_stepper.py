@@ -67,6 +67,9 @@ class Stepper:
         extrapolate: Whether to start from the extrapolated displacement.
         failures: Folder; the worst point of every step that failed at a point is saved there, for
             ``dmn-fem point --replay``. It is made when it is needed.
+
+    Raises:
+        ValueError: If the first step is not positive.
     """
 
     def __init__(
@@ -82,6 +85,8 @@ class Stepper:
         extrapolate: bool = True,
         failures: str | Path | None = None,
     ) -> None:
+        if dt is not None and not dt > 0:
+            raise ValueError(f"dt is {dt}; the first step must be positive")
         self.problem = problem
         self.fields = tuple(fields)
         self.load = load

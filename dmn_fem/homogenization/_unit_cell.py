@@ -20,7 +20,7 @@ from dmn_fem.homogenization._elastic import effective_stiffness
 from dmn_fem.homogenization._full_field import SpectralGrid, solve_linear
 from dmn_fem.homogenization._local_fields import LocalFields
 from dmn_fem.homogenization._mixing import Mixing, axes_of
-from dmn_fem.laws import Code, Field, PhaseLaw, State, Status
+from dmn_fem.laws import Code, Field, PhaseLaw, State, Status, check_sizes
 from dmn_fem.laws._batch import Compiled, Members
 from dmn_fem.laws._kernels import respond
 from dmn_fem.microstructure import PhaseImage
@@ -35,7 +35,9 @@ _LOCAL = 1e-2  # of the unbalanced energy: what cut voxels may add to it
 class UnitCellLaw:
     """The constitutive law of a periodic voxel image; see `dmn_fem.laws.Law` for its methods.
 
-    In 2D the strain 33 is uniform over the cell.
+    In 2D the strain 33 is uniform over the cell. Tangents are taken for symmetric: where those of a
+    law are not, the stress is right all the same, but it takes more iterations or fails, and the
+    macroscopic tangent is not the consistent one.
 
     Args:
         image: The phase image.
@@ -113,6 +115,7 @@ class UnitCellLaw:
         external: Mapping[str, Array] | None = None,
     ) -> Status:
         """Integrate to a total strain; see `dmn_fem.laws.Law.integrate`."""
+        check_sizes(self, strain, state, stress, tangent)
         points = strain.shape[0]
         outside = self._members.external_values(external, points)
         self._members.remember_external(state, outside)

@@ -8,6 +8,7 @@ References:
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -142,7 +143,7 @@ def mirror(image: PhaseImage) -> PhaseImage:
     phases = _whole(image)
     for axis in range(phases.ndim):
         phases = np.concatenate([phases, np.flip(phases, axis)], axis)
-    return PhaseImage(phases, image.names, None, image.matrix)
+    return replace(image, phases=phases)
 
 
 def stitch(image: PhaseImage, overlap: int | None = None) -> PhaseImage:
@@ -172,7 +173,7 @@ def stitch(image: PhaseImage, overlap: int | None = None) -> PhaseImage:
         closed = [other < axis for other in range(phases.ndim) if other != axis]
         seam = np.where(_before_seam(begin != tail, closed), tail, begin)
         phases = np.moveaxis(np.concatenate([seam, rest]), 0, axis)
-    return PhaseImage(np.ascontiguousarray(phases), image.names, None, image.matrix)
+    return replace(image, phases=np.ascontiguousarray(phases))
 
 
 def _before_seam(differ: NDArray[np.bool_], closed: Sequence[bool]) -> NDArray[np.bool_]:

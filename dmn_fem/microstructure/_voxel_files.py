@@ -109,7 +109,7 @@ def write_voxels(
 
     Only ``.vti`` has room for cut voxels: cell data ``share_NAME`` of every phase, beside
     ``phase``. In all other files a cut voxel counts as filled by the phase that it holds most of.
-    Pictures spread the phases evenly from black to white.
+    None has room for axes. Pictures spread the phases evenly from black to white.
 
     Args:
         image: What is written.

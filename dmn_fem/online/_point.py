@@ -222,7 +222,7 @@ class Response:
             "time": float(self.time[last]),
             "strain": components(self.strain[last]),
             "stress": components(self.stress[last]),
-            "largest_stress": components(np.nanmax(np.abs(self.stress), axis=0)),
+            "largest_stress": components(np.fmax.reduce(np.abs(self.stress), axis=0)),
             "averages": {
                 name: float(values[last]) if values.ndim == 1 else components(values[last])
                 for name, values in self._parts().items()

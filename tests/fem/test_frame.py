@@ -5,6 +5,7 @@ from coupling_checks import bent
 from fem_models import PETSC, distorted, elastic_law, network_law
 
 from dmn_fem.fem import MaterialField, mandel_strain
+from dmn_fem.fem._frame import rotations
 from dmn_fem.laws import OrthotropicElastic, PlaneStrain, initial_stiffness
 from dmn_fem.notation import mandel_rotation, rotation_from_quaternion, to_tensor
 from dmn_fem.online import material_law
@@ -154,6 +155,17 @@ def test_opposite_and_global_directions():
     # Wood does not change under half turns about its axes.
     np.testing.assert_allclose(stresses[0], stresses[2], atol=1e-14)
     np.testing.assert_allclose(stresses[1], stresses[2], atol=1e-14)
+
+
+def test_directions_next_to_the_opposite_one_have_rotations():
+    """Near -1 the cosine plus one cancels: a formula that divides by it bends the axes."""
+    across = np.logspace(-3, -7, 30)[:, None] * np.array([0.6, 0.8])
+    directions = np.column_stack([-np.sqrt(1.0 - (across**2).sum(axis=1)), across])
+    turns = rotations(directions, 1, 3, MPI.COMM_SELF)
+    unit = np.broadcast_to(np.eye(3), turns.shape)
+    np.testing.assert_allclose(turns @ turns.swapaxes(1, 2), unit, rtol=0, atol=1e-14)
+    # Nearer than a millionth it is the half turn.
+    np.testing.assert_allclose(turns[:, :, 0], directions, rtol=0, atol=2e-6)
 
 
 def test_a_law_in_space_turns_in_the_plane():

@@ -174,6 +174,9 @@ def test_wrong_dimensions_and_forms_are_refused():
         MaterialField(elastic_law(2), mandel_strain(u), weight=u)
     with pytest.raises(ValueError, match="the weight is not positive at every quadrature point"):
         MaterialField(elastic_law(2), mandel_strain(u), weight=ufl.SpatialCoordinate(domain)[0] - 1)
+    tags = mesh.meshtags(domain, 2, np.arange(2, dtype=np.int32), np.array([3, 5], dtype=np.int32))
+    with pytest.raises(ValueError, match="no cell has the tag 4; there are 3, 5"):
+        MaterialField(elastic_law(2), mandel_strain(u), subdomain=(tags, 4))
     with pytest.raises(ValueError, match="the strain holds no function"):
         MaterialField(elastic_law(2), strain=ufl.as_vector([0.0, 0.0, 0.0, 0.0]))
     with pytest.raises(ValueError, match=r"the displacement has shape \(\)"):

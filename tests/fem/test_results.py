@@ -109,6 +109,9 @@ def test_a_foreign_file_is_not_gone_on_with(tmp_path):
         ResultFile(tmp_path / "run.pvd", problem.u, material, resume=0.5)
     with pytest.raises(ValueError, match=r"history.csv: has not the columns time, dt"):
         History(tmp_path / "history.csv", [material], {}, resume=0.5)
+    elsewhere = tension(plastic_law(2), distorted(2, 1))[1]
+    with pytest.raises(ValueError, match=r"other.pvd: the field is on another mesh"):
+        ResultFile(tmp_path / "other.pvd", problem.u, elsewhere)
 
 
 def test_results_as_picture_and_animation(tmp_path):

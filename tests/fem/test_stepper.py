@@ -61,6 +61,8 @@ def test_times_must_increase(times):
     problem, material, load, _ = tension(elastic_law(2), distorted(2, 1))
     with pytest.raises(ValueError, match="times must increase"):
         next(Stepper(problem, [material], load).run(times))
+    with pytest.raises(ValueError, match=r"dt is -0.1; the first step must be positive"):
+        Stepper(problem, [material], load, dt=-0.1)
 
 
 @settings(max_examples=10, deadline=None, derandomize=True)

@@ -379,6 +379,12 @@ def test_a_cell_that_flows_everywhere_without_resistance():
     np.testing.assert_allclose(ours.stress, theirs.stress, rtol=1e-12, atol=1e-15)
 
 
+def test_arrays_of_another_size_than_the_state_are_refused():
+    law = UnitCellLaw(whole_layers(2), {"matrix": STIFF, "inclusion": SOFT})
+    with pytest.raises(ValueError, match=r"strain has shape \(1, 4\); this law and state need"):
+        law.integrate(np.zeros((1, 4)), law.allocate(2), np.zeros((1, 4)))
+
+
 @pytest.mark.parametrize(("modulus", "tangent"), [(1.0, np.nan), (0.0, 0.0), (1.0, -1.0)])
 def test_a_tangent_that_is_none_fails_the_point(modulus, tangent):
     image = discs(0.4, 4, seed=2).image(8, composite=False)

@@ -85,6 +85,10 @@ def test_failure_ends_the_path_with_a_marked_row():
     assert list(response.status) == [Code.CONVERGED, Code.FAILED]
     assert np.isnan(response.stress[-1]).all()
     assert np.isfinite(response.stress[0]).all()
+    # Also in the first increment: there is no largest stress then, and no warning of it.
+    first = LoadPath(path.time[:1], path.strain[:1], np.array([5.0 * limit]))
+    at_once = drive(material_law(perfect, 3), first)
+    assert np.isnan(at_once.summary()["largest_stress"]["11"])
 
 
 def test_csv_in_tensor_components_both_ways(tmp_path):
