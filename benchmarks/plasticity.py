@@ -9,26 +9,19 @@ CPU seconds of this process, compilation excluded, measured side by side. Severa
 the same cells, those of the first one's recipe. More than one grid shows what the full field is
 worth.
 
-With ``--inelastic`` the networks of the first database are trained on further, on elastic and
-inelastic answers of the cells at the first grid, and stand in the table before and after.
-
     python benchmarks/plasticity.py discs_2d discs_2d_inelastic --fractions 0.3 0.5 --grids 64
     python benchmarks/plasticity.py voids_2d --fractions 0.3 --grids 64
-    python benchmarks/plasticity.py discs_2d --fractions 0.3 --grids 64 --inelastic soft
-    python benchmarks/plasticity.py spheres_3d --fractions 0.3 --grids 24 --materials stiff soft \
-        --inelastic stiff --samples 120 --inelastic-paths 48
 """
 
 import argparse
 import json
-import tempfile
 import time
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 from dmn_fem.database import Database
-from dmn_fem.homogenization import UnitCellLaw, sample, sample_inelastic
+from dmn_fem.homogenization import UnitCellLaw
 from dmn_fem.laws import (
     J2Plasticity,
     Law,
@@ -39,7 +32,6 @@ from dmn_fem.laws import (
     void,
 )
 from dmn_fem.microstructure import PhaseImage, read_cell
-from dmn_fem.network import Network
 from dmn_fem.online import (
     STANDARD_PATHS,
     LoadPath,
@@ -59,13 +51,6 @@ MATERIALS: dict[str, tuple[PhaseLaw, PhaseLaw]] = {
     "void": (LINEAR, void(LINEAR)),
 }
 """Laws of the matrix and of the inclusions; all but ``nearly-perfect`` harden linearly."""
-TRAINED = J2Plasticity(100.0, 0.3, 0.1, LinearHardening(3.0))
-TRAINING: dict[str, tuple[PhaseLaw, PhaseLaw]] = {
-    "stiff": (TRAINED, LinearElastic(1000.0, 0.2)),
-    "soft": (TRAINED, LinearElastic(0.3, 0.2)),
-}
-"""What the inelastic stage of this benchmark asks about; none of `MATERIALS`."""
-WEIGHT = 0.1
 
 
 def timed(law: Law, path: LoadPath) -> tuple[Response, float]:
@@ -75,30 +60,6 @@ def timed(law: Law, path: LoadPath) -> tuple[Response, float]:
     return response, time.process_time() - start
 
 
-def trained(network: Network, image: PhaseImage, arguments: argparse.Namespace) -> Network:
-    """The network after an inelastic stage; prints what it is worth on what it has not seen."""
-    from dmn_fem.training import InelasticSamples, Samples, Settings, evaluate, fit
-
-    materials = [
-        dict(zip(network.phases, TRAINING[name], strict=True)) for name in arguments.inelastic
-    ]
-    paths, count = arguments.inelastic_paths, arguments.samples
-    with tempfile.TemporaryDirectory() as folder:
-        elastic = Samples.of(sample(image, Path(folder) / "elastic.h5", count, 1, 1e-3))
-        answers = sample_inelastic(image, Path(folder) / "inelastic.h5", materials, paths)
-    training, held_out = InelasticSamples.of(answers, WEIGHT).split(max(paths // 6, 1))
-    settings, parts = Settings(iterations=arguments.iterations), elastic.split(count // 5)
-    result = fit(network, *parts, settings, inelastic=training)
-    for name, each in {"before": network, "after": result.network}.items():
-        stiffness, stress = evaluate(each, parts[1]).stiffness, held_out.errors(each)
-        print(
-            f"held out, {name} the stage: stiffness {100 * stiffness.mean:.2f} mean, "
-            f"{100 * stiffness.maximum:.2f} max %; two-step paths {100 * stress.mean:.2f} mean, "
-            f"{100 * stress.maximum:.2f} max %"
-        )
-    return result.network.with_phase_fraction(network.phase_fraction)
-
-
 def main() -> None:
     """Run the comparison and print its table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -106,20 +67,12 @@ def main() -> None:
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.3, 0.5])
     parser.add_argument("--grids", type=int, nargs="+", help="default: that of the recipe")
     parser.add_argument("--materials", nargs="+", choices=list(MATERIALS))
-    parser.add_argument(
-        "--inelastic", nargs="+", choices=list(TRAINING), help="train on these, before and after"
-    )
-    parser.add_argument("--samples", type=int, default=250, help="elastic ones of that stage")
-    parser.add_argument("--inelastic-paths", type=int, default=96, help="of every material there")
-    parser.add_argument("--iterations", type=int, default=300, help="of that stage")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     arguments = parser.parse_args()
     databases = {name: Database.load(name) for name in arguments.databases}
     first = next(iter(databases.values()))
     recipe = first.provenance["recipe"]["microstructure"]
     porous = first.provenance["recipe"]["samples"]["void"] is not None
-    if porous and arguments.inelastic:
-        parser.error("--inelastic is not for voids: their databases have that stage")
     chosen = arguments.materials or (["void"] if porous else list(MATERIALS)[:-1])
     grids = arguments.grids or [read_cell(recipe | {"volume_fraction": 0.3}).grid]
     images = {
@@ -128,15 +81,13 @@ def main() -> None:
         )
         for fraction, grid in product(arguments.fractions, grids)
     }
-    networks: dict[float, dict[str, Network]] = {}
-    for fraction in arguments.fractions:
-        networks[fraction] = {
+    networks = {
+        fraction: {
             Path(name).stem: database.at(volume_fraction=fraction)
             for name, database in databases.items()
         }
-        if arguments.inelastic:
-            start = first.at(volume_fraction=fraction)
-            networks[fraction]["trained on"] = trained(start, images[fraction, grids[0]], arguments)
+        for fraction in arguments.fractions
+    }
     rows = []
     print(
         "fraction  inclusions      path             grid  network             max %  mean %"

@@ -50,7 +50,7 @@ GOALS = (0.01, 0.003)
 ALIVE = 1e-6
 """Weight of a leaf that counts as alive."""
 ORDERS: tuple[Literal["chain", "star"], ...] = ("chain", "star")
-console, bar = Console(width=140), Console(stderr=True)
+console, bar = Console(width=200), Console(stderr=True)
 type Target = tuple[Samples, Samples]
 
 

@@ -218,7 +218,8 @@ def _by_weight(network: Network, by_share: Array) -> Array:
     for node in range(inner):
         if weight[node] > 0:
             first, second = 2 * node + 1, 2 * node + 2
-            change = by_share[node] / weight[node] ** 2
-            result[first] = result[node] + change * weight[second]
-            result[second] = result[node] - change * weight[first]
+            # The square of the weight of a dying node would be zero.
+            change = by_share[node] / weight[node]
+            result[first] = result[node] + change * (weight[second] / weight[node])
+            result[second] = result[node] - change * (weight[first] / weight[node])
     return result[inner:]

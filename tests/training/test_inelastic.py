@@ -59,6 +59,18 @@ def test_gradient_against_differences(dimension: int, oriented: bool, leaves: in
         assert expected == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-6)
 
 
+@pytest.mark.parametrize("activation", [-50.0, -100.0, -180.0, -250.0])
+def test_gradient_of_dying_leaves_is_finite(activation: float) -> None:
+    network = Network.random(2, PHASES, [0.6, 0.4], 8, np.random.default_rng(1))
+    activations = network.leaf_activation.copy()
+    activations[:2] = activation  # weights of 1e-87 to 0; the square of 1e-174 is 0
+    module = TorchNetwork(replace(network, leaf_activation=activations))
+    samples(2, STIFF, SOFT).loss(module).backward()
+    for parameter in module.parameters():
+        assert torch.isfinite(parameter.grad).all()
+        assert parameter.grad.any()
+
+
 def test_loss_and_errors_of_the_answer_itself_vanish() -> None:
     network = Network.random(2, PHASES, [0.6, 0.4], 8, np.random.default_rng(2))
     data = samples(2, STIFF, SOFT)
