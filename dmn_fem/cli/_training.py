@@ -70,6 +70,14 @@ def train(
         ),
     ] = None,
     inelastic: Inelastic = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="H5",
+            help="Inelastic training set of the same cell that is not fitted: the best start has "
+            "the least product of its error and the held-out one.",
+        ),
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Starts that run at once.")] = 1,
 ) -> None:
     """Fit a network to samples, from several random starts.
@@ -89,6 +97,7 @@ def train(
     values = _values(samples, data, names)
     settings = _settings(iterations, optimizer, patience, [])
     answers = _read_inelastic(inelastic, [(samples, data)])
+    (checked,) = _read_inelastic([validation] if validation else None, [(samples, data)])
     first = [
         Network.random(
             data.dimension,
@@ -109,6 +118,7 @@ def train(
             checking,
             settings,
             inelastic=answers[0],
+            validate=None if checked is None else lambda network: checked.errors(network).mean,
             void=data.phases.index(data.recipe["void"]) if data.recipe.get("void") else None,
             directory=directory,
             processes=processes,
@@ -116,7 +126,11 @@ def train(
         )
     console.print(
         "starts: "
-        + ", ".join(f"{100 * each.held_out.stiffness.mean:.3f} %" for each in fits)
+        + ", ".join(
+            f"{100 * each.held_out.stiffness.mean:.3f} %"
+            + (f" (inelastic {100 * each.validation_error:.3g} %)" if each.validation_error else "")
+            for each in fits
+        )
         + f"; the best is start {fits.index(best) + 1}"
     )
     if prune is not None:
@@ -195,6 +209,8 @@ def transfer(
                 f"{path}: phases are {', '.join(data.phases)}; {base} has "
                 f"{', '.join(family.phases)}"
             )
+        if data.image.axes is not None and start.leaf_orientation is None:
+            raise ValueError(f"{path}: its phases are turned; leaves of {base} cannot be")
     values = [_values(path, data, names) for path, (data, _) in zip(samples, read, strict=True)]
     answers = _read_inelastic(
         inelastic, [(path, data) for path, (data, _) in zip(samples, read, strict=True)]

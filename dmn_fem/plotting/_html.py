@@ -77,7 +77,9 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
         elif isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):
-            yield from _flat({f"{name}.{n}": each for n, each in enumerate(value, 1)}, prefix)
+            yield from _flat(
+                {f"{name}.{n}": each for n, each in enumerate(value, 1) if each}, prefix
+            )
         elif isinstance(value, list | tuple):
             yield f"{prefix}{name}", ", ".join(_text(each) for each in value)
         else:

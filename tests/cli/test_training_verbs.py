@@ -1,5 +1,6 @@
 """The verbs train and transfer, on training sets that a network answers."""
 
+import re
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from dmn_fem.homogenization import (
     sample_inelastic,
 )
 from dmn_fem.laws import read_phases
-from dmn_fem.microstructure import PhaseImage, discs
+from dmn_fem.microstructure import MaterialAxes, PhaseImage, discs
 from dmn_fem.network import Network
 from dmn_fem.training import InelasticSamples
 
@@ -133,6 +134,35 @@ def test_samples_of_voids_are_approached(folder, call):
     assert call(f"{line} --output pores.safetensors")[0] == 0
     (errors,) = Database.load("pores.safetensors").provenance["errors"]
     assert errors["training"]["stiffness"]["mean"] < 0.1
+
+
+def test_the_best_start_is_chosen_by_inelastic_paths_too(folder, call):
+    image = TrainingSet.load("samples_2.h5").image
+    sample_inelastic(image, "paths.h5", [read_phases("phases.toml")], 2)
+    code, out, _ = call(f"{TRAIN} --starts 3 --validation paths.h5 --output base.safetensors")
+    assert code == 0
+    out = " ".join(out.split())
+    scores = [
+        float(held_out) * float(inelastic)
+        for held_out, inelastic in re.findall(r"([\d.]+) % \(inelastic ([\d.]+) %\)", out)
+    ]
+    assert len(scores) == 3
+    assert f"the best is start {scores.index(min(scores)) + 1}" in out
+    code, _, err = call(f"{TRAIN} --validation samples_2.h5 --output base.safetensors")
+    assert code == 2
+    assert "samples_2.h5 is damaged or no inelastic" in err
+
+
+def test_phases_that_are_turned_need_leaves_that_turn(folder, call):
+    data = TrainingSet.load("samples_4.h5")
+    axes = MaterialAxes(np.eye(4)[:1], np.zeros((2, 4, 4), dtype=np.uint16))
+    turned = replace(data.image, axes=axes)
+    replace(data, image=turned).save("turned.h5")
+    assert call(f"{TRAIN} --output base.safetensors")[0] == 0
+    line = "transfer base.safetensors turned.h5 --held-out 5 --iterations 20"
+    code, _, err = call(f"{line} --output family.safetensors")
+    assert code == 2
+    assert "turned.h5: its phases are turned; leaves of base.safetensors cannot be" in err
 
 
 def test_frozen_parts_and_stars(folder, call):
