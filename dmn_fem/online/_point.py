@@ -269,7 +269,8 @@ def drive(
     Args:
         law: Any law.
         path: Prescribed components, of the law's dimension, and its external fields.
-        tolerance: Of the prescribed stresses, relative to the largest stress so far.
+        tolerance: Of the prescribed stresses, relative to the largest stress so far or, if that is
+            more, to what the tangent makes of the increment.
         progress: Told how many increments are done, after each.
 
     Raises:
@@ -383,9 +384,13 @@ def _increment(
         iterations += int(status.iterations[0])
         if status.codes[0] == Code.FAILED:
             break
+        if unknown.size == 0:
+            return int(status.codes[0]), iterations, strain, stress[0]
         residual = stress_end[unknown] - stress[0, unknown]
-        largest = max(largest, float(np.abs(stress).max()))  # free expansion ends without stress
-        if np.abs(residual).max(initial=0.0) <= tolerance * largest:
+        # Free expansion ends without stress. Stresses on the way there are no measure: where a
+        # phase softens, an iterate may run away to where there is none.
+        change = tangent[0] @ (strain - start)
+        if np.abs(residual).max() <= tolerance * max(largest, *np.abs(stress[0]), *np.abs(change)):
             return int(status.codes[0]), iterations, strain, stress[0]
         strain = strain.copy()
         block = tangent[0][np.ix_(unknown, unknown)]

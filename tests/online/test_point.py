@@ -10,6 +10,7 @@ from dmn_fem.laws import (
     LinearElastic,
     LinearHardening,
     PronyTerm,
+    ScalarDamage,
     ThermalExpansion,
 )
 from dmn_fem.network import Network
@@ -70,6 +71,20 @@ def test_substeps_rescue_an_increment_that_is_too_large():
     )
     strain = 0.1 + 100 * 5 / 105 * (0.2 - 0.001)
     assert drive(law, one).stress[0, 0] == pytest.approx(strain, rel=1e-8)
+
+
+def test_a_softening_bar_contracts_and_is_not_taken_for_one_that_ran_away():
+    """Where the strain of an increment runs away all stresses vanish, those prescribed too."""
+    law = ScalarDamage(100.0, 0.3, 0.1, 0.5)
+    unknown = np.full((1, 5), np.nan)
+    path = LoadPath(
+        np.array([1.0]), np.hstack([[[0.02]], unknown]), np.array([[np.nan, 0, 0, 0, 0, 0]])
+    )
+    response = drive(material_law(law, 3), path)
+    assert not response.failed
+    np.testing.assert_allclose(response.strain[0, 1:3], -0.3 * 0.02, rtol=1e-4)
+    remains = np.exp(0.5 * (1.0 - 20.0)) / 20.0
+    assert response.stress[0, 0] == pytest.approx(100.0 * 0.02 * remains, rel=1e-3)
 
 
 def test_failure_ends_the_path_with_a_marked_row():
