@@ -6,16 +6,24 @@ WITH_PYTORCH := tests/cli/test_training_verbs.py
 # MPICH would probe for network fabrics that a workstation has not.
 export UCX_TLS ?= self,sm,tcp
 
-.PHONY: demo test check environment clean
+.PHONY: demo test test-fem test-training test-others check environment clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-fem  ## Run the plate with a hole on the database that ships.
 	$(PYTHON) solvers/plate_with_hole.py
 
 # Three processes: DOLFINx, PyTorch and what else the tests import (VTK) bring libraries that clash in one.
+# Two cores run two of them at a time; what a process says comes when it is done.
 test: check  ## Style, types, import contracts and all tests.
+	$(MAKE) --no-print-directory --jobs=2 --output-sync --keep-going test-fem test-training test-others
+
+test-fem: $(VENV)/.installed-dev
 	$(PYTHON) -m pytest tests/fem tests/bridges
+
+test-training: $(VENV)/.installed-dev
 	$(PYTHON) -m pytest tests/training $(WITH_PYTORCH)
+
+test-others: $(VENV)/.installed-dev
 	$(PYTHON) -m pytest --ignore=tests/fem --ignore=tests/bridges --ignore=tests/training --ignore=$(WITH_PYTORCH)
 
 check: $(VENV)/.installed-dev
