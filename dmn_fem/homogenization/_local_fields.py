@@ -30,7 +30,8 @@ class LocalFields:
         weight: Volume fraction of the member, (members,), sums to one.
         strain: Mandel, (members, s).
         stress: Mandel, (members, s).
-        internal: Internal variables by name, (members, ...); NaN where the law has no such one.
+        internal: Internal variables by name, (members, ...), Mandel vectors along the global axes;
+            NaN where the law has no such one.
     """
 
     shape: tuple[int, ...]
