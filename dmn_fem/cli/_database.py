@@ -250,4 +250,9 @@ def listed(database: "Database", name: str) -> list[Any]:
 
 def _percent(errors: Mapping[str, float] | None) -> str:
     """Mean, 95 % and maximum, or those of them that there are."""
-    return " / ".join(f"{100 * value:.2g}" for value in errors.values()) if errors else "-"
+    return " / ".join(_two_digits(100 * value) for value in errors.values()) if errors else "-"
+
+
+def _two_digits(value: float) -> str:
+    """A number to two digits, however large, and without a power of ten."""
+    return np.format_float_positional(value, precision=2, fractional=False, trim="-")

@@ -138,7 +138,9 @@ def _draw_contours(design: DesignMap) -> Figure:
         full = sources.get("full_field", np.full(len(points), np.nan))
         at = np.isfinite(full)
         x, y = points[at].T
-        axes.scatter(x, y, c=full[at], s=70, edgecolors="red", norm=shades.norm, cmap=shades.cmap)
+        look = {"s": 110, "edgecolors": "red", "norm": shades.norm, "cmap": shades.cmap}
+        # Whole at the edge, and beneath the cross of a stored network.
+        axes.scatter(x, y, c=full[at], clip_on=False, zorder=1.9, **look)
         if triangle:
             _frame_triangle(axes)
         else:

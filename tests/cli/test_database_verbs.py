@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dmn_fem.cli._database import _percent
 from dmn_fem.database import Database, Descriptor
 from dmn_fem.laws import initial_stiffness, read_phases
 from dmn_fem.network import Network
@@ -51,6 +52,10 @@ def asked_stiffness(folder, **values):
     laws = read_phases(folder / "phases.toml")
     network = Database.load(folder / "db.safetensors").at(**values)
     return network.stiffness([initial_stiffness(laws[phase], 3) for phase in network.phases])
+
+
+def test_large_errors_are_written_without_powers_of_ten():
+    assert _percent({"mean": 1.43, "maximum": 0.00123}) == "140 / 0.12"
 
 
 def test_orientation_by_eigenvalues_and_by_components(folder, call):
