@@ -1,7 +1,7 @@
 """The file and the table that a training ends with."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,37 @@ if TYPE_CHECKING:
     from dmn_fem.database import Database, Descriptor
     from dmn_fem.homogenization import TrainingSet
     from dmn_fem.network import Network
-    from dmn_fem.training import Fit
+    from dmn_fem.training import Fit, Samples
+
+_OF_NETWORKS = (
+    "errors",
+    "inelastic_errors",
+    "learning_curves",
+    "error_budgets",
+    "samples",
+    "samples_sha256",
+    "training",
+)
+"""What a provenance lists for every network; all else holds for those of one making."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a network is fitted to.
+
+    Attributes:
+        path: The file of the training set.
+        data: The training set.
+        training: Its samples to train on.
+        held_out: Its samples to check with.
+        sha256: Of the file.
+    """
+
+    path: Path
+    data: "TrainingSet"
+    training: "Samples"
+    held_out: "Samples"
+    sha256: str
 
 
 def save_family(
@@ -23,12 +53,34 @@ def save_family(
     descriptors: list["Descriptor"],
     values: list[list[float]],
     fits: list["Fit"],
-    sets: list["TrainingSet"],
+    targets: list[Target],
+    making: list[dict[str, Any]],
     base: "Database | None" = None,
+    *,
+    alone: bool = False,
 ) -> None:
-    """Write fitted networks, after those of a base, with what they were fitted to and how well."""
-    from dmn_fem.database import Database
+    """Write fitted networks, with what they were fitted to, how and how well.
 
+    Args:
+        output: The file.
+        descriptors: What the networks are over.
+        values: Of every fitted network.
+        fits: The fitted networks.
+        targets: What each was fitted to.
+        making: How each was fitted.
+        base: The database they were started from, if from one.
+        alone: Whether the networks of the base stay out.
+    """
+    from dmn_fem.database import Database
+    from dmn_fem.training import package_versions
+
+    provenance: dict[str, Any] = {"versions": package_versions()}
+    if base is not None:
+        # Its recipe and versions are those of its networks alone.
+        made = {name: each for name, each in base.provenance.items() if name not in _OF_NETWORKS}
+        provenance["base"] = made
+    base = None if alone else base
+    sets = [each.data for each in targets]
     budgets = [None if each.error_budget is None else each.error_budget.summary() for each in sets]
     networks, points = [each.network for each in fits], values
     if base is not None:
@@ -41,9 +93,9 @@ def save_family(
             {
                 "training": asdict(fitted.training),
                 "held_out": asdict(fitted.held_out),
-                "leave_one_out": _left_out(database, points.index(value), data),
+                "leave_one_out": _left_out(database, points.index(value), target.held_out),
             }
-            for value, fitted, data in zip(values, fits, sets, strict=True)
+            for value, fitted, target in zip(values, fits, targets, strict=True)
         ],
         "inelastic_errors": [
             None if each.inelastic is None else {"training": asdict(each.inelastic)}
@@ -52,8 +104,9 @@ def save_family(
         "learning_curves": [each.learning_curve for each in fits],
         "error_budgets": budgets,
         "samples": [each.recipe for each in sets],
+        "samples_sha256": [each.sha256 for each in targets],
+        "training": making,
     }
-    provenance: dict[str, Any] = {} if base is None else dict(base.provenance)
     for name, entries in own.items():
         entries = entries if base is None else [*listed(base, name), *entries]
         provenance[name] = [entries[k] for k in order]
@@ -69,11 +122,11 @@ def save_family(
     console.print(f"wrote {output}")
 
 
-def _left_out(database: "Database", number: int, data: "TrainingSet") -> dict[str, float] | None:
+def _left_out(database: "Database", number: int, samples: "Samples") -> dict[str, float] | None:
     """Errors of what the others give where a network stands, None if nothing stands in."""
-    from dmn_fem.training import Samples, evaluate
+    from dmn_fem.training import evaluate
 
-    samples, network = Samples.of(data), database.left_out(number)
+    network = database.left_out(number)
     if network is None:
         return None
     return asdict(evaluate(network.with_phase_fraction(samples.phase_fraction), samples).stiffness)

@@ -1,8 +1,8 @@
 """The verbs that make networks from training sets: train and transfer."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +11,12 @@ import typer
 
 from dmn_fem.cli._console import console, progress_bar
 from dmn_fem.cli._database import At, asked, check_descriptors
-from dmn_fem.cli._family import save_family
+from dmn_fem.cli._family import Target, save_family
 from dmn_fem.notation import Array
 
 if TYPE_CHECKING:
     from dmn_fem.homogenization import TrainingSet
-    from dmn_fem.training import Frozen, InelasticSamples, Samples, Settings
+    from dmn_fem.training import Frozen, InelasticSamples, Settings
     from dmn_fem.training import Progress as Training
 
 _ROUNDED = 0.02  # how much volume fractions of one cell on two grids may differ
@@ -88,16 +88,25 @@ def train(
     """
     from dmn_fem.database import Descriptor
     from dmn_fem.network import Network
-    from dmn_fem.training import evaluate, fit_best
+    from dmn_fem.training import evaluate, file_sha256, fit_best
     from dmn_fem.training import prune as prune_leaves
 
     _check_output(output)
-    data, (training, checking) = _read_samples(samples, held_out)
+    target = _read_samples(samples, held_out)
+    data, training = target.data, target.training
     names = descriptor or ["volume_fraction"]
     values = _values(samples, data, names)
     settings = _settings(iterations, optimizer, patience, [])
-    answers = _read_inelastic(inelastic, [(samples, data)])
-    (checked,) = _read_inelastic([validation] if validation else None, [(samples, data)])
+    answers = _read_inelastic(inelastic, [target])
+    (checked,) = _read_inelastic([validation] if validation else None, [target])
+    making: dict[str, Any] = {
+        "verb": "train",
+        "leaves": leaves,
+        "seeds": list(range(seed, seed + starts)),
+        **_making(settings, held_out, inelastic[0] if inelastic else None),
+    }
+    if validation is not None:
+        making["validation_sha256"] = file_sha256(validation)
     first = [
         Network.random(
             data.dimension,
@@ -115,7 +124,7 @@ def train(
         best, fits = fit_best(
             first,
             training,
-            checking,
+            target.held_out,
             settings,
             inelastic=answers[0],
             validate=None if checked is None else lambda network: checked.errors(network).mean,
@@ -133,13 +142,19 @@ def train(
         )
         + f"; the best is start {fits.index(best) + 1}"
     )
+    making |= {
+        "start": seed + fits.index(best),
+        "starts_held_out_error": [each.held_out.stiffness.mean for each in fits],
+    }
+    if validation is not None:
+        making["starts_validation_error"] = [each.validation_error for each in fits]
     if prune is not None:
         network, table = prune_leaves(best.network, training, prune)
         best = replace(
             best,
             network=network,
             training=evaluate(network, training),
-            held_out=evaluate(network, checking),
+            held_out=evaluate(network, target.held_out),
             inelastic=None if answers[0] is None else answers[0].errors(network),
         )
         (before, error), (after, pruned_error) = table[0], table[-1]
@@ -147,7 +162,8 @@ def train(
             f"pruned from {before} to {after} leaves; the mean training error rises from "
             f"{100 * error:.4f} to {100 * pruned_error:.4f} %"
         )
-    save_family(output, [Descriptor(name) for name in names], [values], [best], [data])
+        making["pruning"] = {"share": prune, "leaves": [before, after]}
+    save_family(output, [Descriptor(name) for name in names], [values], [best], [target], [making])
 
 
 def transfer(
@@ -201,9 +217,9 @@ def transfer(
     start = family.at(**place) if place else family.networks[-1]
     settings = _settings(iterations, optimizer, patience, freeze or [])
     settings.frozen.trained(start)
-    read = [_read_samples(path, held_out) for path in samples]
+    targets = [_read_samples(path, held_out) for path in samples]
     names = [each.name for each in family.descriptors]
-    for path, (data, _) in zip(samples, read, strict=True):
+    for path, data in ((each.path, each.data) for each in targets):
         if data.phases != family.phases:
             raise ValueError(
                 f"{path}: phases are {', '.join(data.phases)}; {base} has "
@@ -211,10 +227,8 @@ def transfer(
             )
         if data.image.axes is not None and start.leaf_orientation is None:
             raise ValueError(f"{path}: its phases are turned; leaves of {base} cannot be")
-    values = [_values(path, data, names) for path, (data, _) in zip(samples, read, strict=True)]
-    answers = _read_inelastic(
-        inelastic, [(path, data) for path, (data, _) in zip(samples, read, strict=True)]
-    )
+    values = [_values(each.path, each.data, names) for each in targets]
+    answers = _read_inelastic(inelastic, targets)
     there = [] if alone else family.values.tolist()
     held = [tuple(f"{value:.9g}" for value in row) for row in [*there, *values]]
     if twice := [point for point in held if held.count(point) > 1]:
@@ -222,19 +236,27 @@ def transfer(
             f"{'' if alone else f'{base} and '}the samples hold the same {', '.join(names)} twice: "
             f"{', '.join(twice[0])}"
         )
+    before = [f"{Path(base).name} at {', '.join(at or _place(names, family.values[-1]))}"]
+    before += before * len(values) if star else [", ".join(_place(names, row)) for row in values]
+    files: list[Path | None] = [*inelastic] if inelastic else [None] * len(targets)
+    making = [
+        {"verb": "transfer", "from": origin, **_making(settings, held_out, path)}
+        for origin, path in zip(before, files, strict=False)
+    ]
     bars = _training_bars([path.name for path in samples])
     with bars as report, _checkpoints(output) as directory:
         fits = transfer_chain(
             start,
-            [target for _, target in read],
+            [(each.training, each.held_out) for each in targets],
             settings,
             order="star" if star else "chain",
             inelastic=answers,
             directory=directory,
             progress=report,
         )
-    sets = [data for data, _ in read]
-    save_family(output, list(family.descriptors), values, fits, sets, None if alone else family)
+    save_family(
+        output, list(family.descriptors), values, fits, targets, making, family, alone=alone
+    )
 
 
 def _settings(
@@ -288,20 +310,34 @@ def _values(path: Path, data: "TrainingSet", names: Sequence[str]) -> list[float
     return [data.descriptors[name] for name in names]
 
 
-def _read_samples(path: Path, held_out: int) -> tuple["TrainingSet", tuple["Samples", "Samples"]]:
+def _place(names: Sequence[str], values: Iterable[float]) -> list[str]:
+    """Descriptors as ``--at`` takes them."""
+    return [f"{name}={value:g}" for name, value in zip(names, values, strict=True)]
+
+
+def _making(settings: "Settings", held_out: int, inelastic: Path | None) -> dict[str, Any]:
+    """What the provenance tells of any training."""
+    from dmn_fem.training import file_sha256
+
+    told = {**asdict(settings), "held_out": held_out}
+    return told if inelastic is None else {**told, "inelastic_sha256": file_sha256(inelastic)}
+
+
+def _read_samples(path: Path, held_out: int) -> Target:
     """A training set, and its samples for training and for checking."""
     from dmn_fem.homogenization import TrainingSet
-    from dmn_fem.training import Samples
+    from dmn_fem.training import Samples, file_sha256
 
     data = TrainingSet.load(path)
     try:
-        return data, Samples.of(data).split(held_out)
+        training, checking = Samples.of(data).split(held_out)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    return Target(path, data, training, checking, file_sha256(path))
 
 
 def _read_inelastic(
-    paths: Sequence[Path] | None, sets: Sequence[tuple[Path, "TrainingSet"]]
+    paths: Sequence[Path] | None, targets: Sequence[Target]
 ) -> list["InelasticSamples | None"]:
     """Inelastic answers beside elastic training sets, none of them if no file is named.
 
@@ -312,11 +348,14 @@ def _read_inelastic(
     from dmn_fem.training import InelasticSamples
 
     if not paths:
-        return [None] * len(sets)
-    if len(paths) != len(sets):
-        raise ValueError(f"--inelastic is given {len(paths)} times for {len(sets)} training sets")
+        return [None] * len(targets)
+    if len(paths) != len(targets):
+        raise ValueError(
+            f"--inelastic is given {len(paths)} times for {len(targets)} training sets"
+        )
     answers: list[InelasticSamples | None] = []
-    for path, (other, data) in zip(paths, sets, strict=True):
+    for path, target in zip(paths, targets, strict=True):
+        data = target.data
         found = InelasticSet.load(path)
         fractions = found.image.volume_fractions
         # The grid may be another one, and voxels round.
@@ -326,7 +365,7 @@ def _read_inelastic(
         ):
             raise ValueError(
                 f"{path} is of {_named(found.image.names, fractions)}; "
-                f"{other} of {_named(data.phases, data.volume_fractions)}"
+                f"{target.path} of {_named(data.phases, data.volume_fractions)}"
             )
         answers.append(InelasticSamples.of(found))
     return answers

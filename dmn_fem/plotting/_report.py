@@ -52,6 +52,8 @@ def _recipe(database: Database) -> Iterator[str]:
     recipe = database.provenance.get("recipe")
     if isinstance(recipe, Mapping) and recipe:
         yield html.tree_of_values(recipe)
+    elif database.provenance.get("training"):
+        yield html.paragraph("None: networks fitted to training sets one by one, as told below.")
     else:
         yield html.not_recorded("The recipe")
 
@@ -69,7 +71,7 @@ def _making(database: Database) -> Iterator[str]:
     if isinstance(hashes, Mapping):
         rows = list(hashes.items())
     elif len(hashes) == len(database.networks):
-        rows = list(zip(_names(database), hashes, strict=True))
+        rows = list(zip(_names(database), (each or "not recorded" for each in hashes), strict=True))
     else:
         rows = list(enumerate(hashes, start=1))
     yield html.folded("SHA-256 of the sample files", html.table(("samples", "SHA-256"), rows))

@@ -59,12 +59,13 @@ def maps_section(database: Database) -> Iterator[str]:
 
 def default_laws(database: Database) -> dict[str, LinearElastic]:
     """Isotropic phases whose Young's moduli rise to the contrast, and of a void nearly nothing."""
-    recipe = database.provenance.get("recipe")
-    samples = recipe.get("samples") if isinstance(recipe, Mapping) else None
-    void = samples.get("void") if isinstance(samples, Mapping) else None
+    recipe, samples = (database.provenance.get(name) for name in ("recipe", "samples"))
+    plans = [recipe.get("samples") if isinstance(recipe, Mapping) else None]
+    plans += samples if isinstance(samples, list) else []
+    voids = {each.get("void") for each in plans if isinstance(each, Mapping)}
     moduli = np.geomspace(1.0, CONTRAST, len(database.phases))
     return {
-        name: LinearElastic(_VOID if name == void else float(modulus), _POISSON)
+        name: LinearElastic(_VOID if name in voids else float(modulus), _POISSON)
         for name, modulus in zip(database.phases, moduli, strict=True)
     }
 

@@ -7,6 +7,7 @@ from dmn_fem.training._fit import Fit, fit
 from dmn_fem.training._inelastic import InelasticSamples
 from dmn_fem.training._leave_one_out import leave_one_out
 from dmn_fem.training._model import TorchNetwork
+from dmn_fem.training._provenance import file_sha256, package_versions
 from dmn_fem.training._pruning import prune, prune_family
 from dmn_fem.training._recipe import Recipe
 from dmn_fem.training._samples import ErrorReport, Errors, Samples, evaluate
@@ -29,10 +30,12 @@ __all__ = [
     "TorchNetwork",
     "build",
     "evaluate",
+    "file_sha256",
     "fit",
     "fit_best",
     "fit_family",
     "leave_one_out",
+    "package_versions",
     "prune",
     "prune_family",
     "rescale",

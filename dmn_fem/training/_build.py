@@ -1,11 +1,8 @@
 """Databases from recipes: samples and trainings are files that are made once."""
 
-import hashlib
 import os
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +22,7 @@ from dmn_fem.training._family import fit_family
 from dmn_fem.training._fit import Fit, fit
 from dmn_fem.training._inelastic import InelasticSamples
 from dmn_fem.training._leave_one_out import leave_one_out
+from dmn_fem.training._provenance import file_sha256, package_versions
 from dmn_fem.training._pruning import prune_fits
 from dmn_fem.training._recipe import Recipe, nearest_first
 from dmn_fem.training._samples import Errors, Samples
@@ -284,8 +282,8 @@ def _provenance(
     files = [plan.set_file(member, directory) for member in plan.members]
     return {
         "recipe": plan.model_dump(mode="json"),
-        "versions": _versions(),
-        "samples_sha256": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+        "versions": package_versions(),
+        "samples_sha256": [file_sha256(file) for file in files],
         "error_budgets": [each.error_budget and each.error_budget.summary() for each in sets],
         "errors": [
             {
@@ -296,8 +294,3 @@ def _provenance(
             for each, stand_in in zip(fits, without, strict=True)
         ],
     }
-
-
-def _versions() -> dict[str, str]:
-    packages = ("dmn-fem", "numpy", "scipy", "numba", "torch")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}

@@ -1,7 +1,9 @@
 """The verbs train and transfer, on training sets that a network answers."""
 
+import hashlib
 import re
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +19,13 @@ from dmn_fem.homogenization import (
 from dmn_fem.laws import read_phases
 from dmn_fem.microstructure import MaterialAxes, PhaseImage, discs
 from dmn_fem.network import Network
-from dmn_fem.training import InelasticSamples
+from dmn_fem.training import (
+    InelasticSamples,
+    Samples,
+    file_sha256,
+    leave_one_out,
+    package_versions,
+)
 
 TRAIN = "train samples_2.h5 --leaves 6 --starts 2 --held-out 5 --iterations 20"
 
@@ -74,6 +82,58 @@ def test_a_family_is_trained_and_transferred(folder, call):
     code, _, err = call(f"{line} --output further.safetensors")
     assert code == 2
     assert "other.h5: phases are matrix, fibre; family.safetensors has matrix, inclusion" in err
+
+
+def test_what_networks_were_made_from_is_told_of_each(folder, call):
+    """As a build does; the recipe of a base is that of its own networks, and of no new one."""
+    line = f"{TRAIN} --seed 3 --prune 0.2 --output base.safetensors"
+    assert call(line)[0] == 0
+    base = Database.load("base.safetensors")
+    made = base.provenance
+    assert made["versions"] == package_versions()
+    assert made["samples_sha256"] == [hashlib.sha256(Path("samples_2.h5").read_bytes()).hexdigest()]
+    (told,) = made["training"]
+    errors = told["starts_held_out_error"]
+    assert told["seeds"] == [3, 4]
+    assert told["start"] == 3 + errors.index(min(errors))
+    assert (told["leaves"], told["iterations"], told["optimizer"]) == (6, 20, "lbfgs")
+    assert told["pruning"]["leaves"] == [6, np.count_nonzero(base.networks[0].leaf_weights)]
+
+    older = {"recipe": {"name": "built"}, "versions": {"numpy": "1.0"}, "samples_sha256": ["abc"]}
+    Database(base.networks, base.descriptors, base.values, older).save("built.safetensors")
+    line = "transfer built.safetensors samples_4.h5 samples_6.h5 --held-out 5 --iterations 20"
+    assert call(f"{line} --freeze upper:1 --output family.safetensors")[0] == 0
+    made = Database.load("family.safetensors").provenance
+    assert "recipe" not in made
+    assert made["base"] == {"recipe": {"name": "built"}, "versions": {"numpy": "1.0"}}
+    assert made["versions"] == package_versions()
+    hashes = [file_sha256(f"samples_{number}.h5") for number in (4, 6)]
+    assert made["samples_sha256"] == ["abc", *hashes]
+    assert made["training"][0] is None
+    assert [each["from"] for each in made["training"][1:]] == [
+        "built.safetensors at volume_fraction=0.125",
+        "volume_fraction=0.25",
+    ]
+    assert [each["frozen"]["upper_levels"] for each in made["training"][1:]] == [1, 1]
+    assert call("database report base.safetensors --output report.html")[0] == 0
+    text = Path("report.html").read_text()
+    assert re.findall(r"([\w ]+): not recorded", text) == ["The error budget of the data"]
+
+
+def test_left_out_errors_are_taken_over_held_out_samples(folder, call):
+    """As those of a build are."""
+    for number in (2, 6):
+        line = f"train samples_{number}.h5 --leaves 6 --starts 1 --held-out 5 --iterations 20"
+        assert call(f"{line} --output {number}.safetensors")[0] == 0
+    ends = [Database.load(f"{number}.safetensors").networks[0] for number in (2, 6)]
+    over = [Descriptor("volume_fraction")]
+    Database(ends, over, [[2 / 16], [6 / 16]]).save("base.safetensors")
+    line = "transfer base.safetensors samples_4.h5 --held-out 5 --iterations 20"
+    assert call(f"{line} --output family.safetensors")[0] == 0
+    family = Database.load("family.safetensors")
+    _, held_out = Samples.of(TrainingSet.load("samples_4.h5")).split(5)
+    _, expected, _ = leave_one_out(family, [held_out] * 3)
+    assert family.provenance["errors"][1]["leave_one_out"] == asdict(expected)
 
 
 def test_left_out_errors_are_those_of_the_networks_that_stand_in_now(folder, call):

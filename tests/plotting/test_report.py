@@ -144,8 +144,15 @@ def test_orientations_and_fractions(tmp_path):
     assert len(page.images) == 2 + 2 + 6
 
 
-def test_voids_are_nearly_nothing():
-    database = families.over_fraction({"recipe": {"samples": {"void": "inclusion"}}})
+@pytest.mark.parametrize(
+    "made_from",
+    [
+        {"recipe": {"samples": {"void": "inclusion"}}},
+        {"samples": [None, {"void": "inclusion"}, {"void": None}]},
+    ],
+)
+def test_voids_are_nearly_nothing(made_from):
+    database = families.over_fraction(made_from)
     moduli = {name: law.young_modulus for name, law in default_laws(database).items()}
     assert moduli == {"matrix": 1.0, "inclusion": pytest.approx(1e-6)}
 
