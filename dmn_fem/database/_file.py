@@ -70,7 +70,17 @@ def write(contents: Contents, path: str | os.PathLike[str]) -> None:
     }
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     metadata[_CHECKSUM] = _digest(metadata, contiguous)
-    write_atomically(path, save(contiguous, metadata))
+    write_atomically(path, _ordered(save(contiguous, metadata)))
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its metadata in order, which `save` has in another every time."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def read(path: Path) -> Contents:

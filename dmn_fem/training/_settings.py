@@ -43,13 +43,21 @@ class Frozen:
         """Which numbers of a network are trained, by the name of its array and in its shape.
 
         Raises:
-            ValueError: If none is, as in a network of one leaf.
+            ValueError: If none is, as in a network of one leaf, or if the network has fewer levels
+                than are to stay.
         """
         if network.leaves < 2:
             raise ValueError("network has one leaf; training needs at least two")
         nodes = np.arange(1, network.leaves)
         level = np.frexp(nodes)[1] - 1  # node i of the heap is on level ⌊log2(i + 1)⌋
-        upper, lower = self.upper_levels, level[-1] + 1 - self.lower_levels
+        levels = int(level[-1]) + 1
+        for name in ("upper_levels", "lower_levels"):
+            if getattr(self, name) > levels:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; a network of {network.leaves} leaves has "
+                    f"{levels} level{'s' if levels > 1 else ''} of normals"
+                )
+        upper, lower = self.upper_levels, levels - self.lower_levels
         node_trained = (level >= upper) & (level < lower) & (not self.normals)
         trained = {
             "leaf_activation": np.full(network.leaves, not self.weights),

@@ -257,6 +257,10 @@ def test_frozen_parts_and_stars(folder, call):
         ("train samples_2.h5 --held-out 20", "samples_2.h5: held_out is 20"),
         ("transfer DB samples_4.h5 --freeze roots", "--freeze roots: it must be"),
         ("transfer DB samples_4.h5 --freeze upper:x", "--freeze upper:x: it must be"),
+        (
+            "transfer DB samples_4.h5 --freeze upper:9",
+            "upper_levels is 9; a network of 4 leaves has 2 levels of normals",
+        ),
         ("transfer DB samples_4.h5 --at volume_fraction=.1", "0.125"),
         ("transfer DB samples_2.h5 --held-out 5", "volume_fraction twice"),
         ("transfer DB samples_4.h5 --at extrapolate=1", "no descriptor extrapolate"),

@@ -59,6 +59,14 @@ def test_file_is_as_documented(path: Path) -> None:
     }
 
 
+def test_equal_databases_are_equal_files(tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.safetensors" for number in range(3)]
+    for file in files:
+        make_database().save(file)
+    assert len({file.read_bytes() for file in files}) == 1
+    assert list(metadata_of(files[0])) == sorted(metadata_of(files[0]))
+
+
 def test_unknown_name_lists_what_ships() -> None:
     with pytest.raises(DatabaseError, match=r"^discs_9d: no such file and no shipped database; "):
         Database.load("discs_9d")

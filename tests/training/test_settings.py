@@ -19,7 +19,7 @@ from dmn_fem.training import Frozen, Settings
         (Frozen(lower_levels=1), [0, 1, 2]),
         (Frozen(lower_levels=2), [0]),
         (Frozen(upper_levels=1, lower_levels=1), [1, 2]),
-        (Frozen(upper_levels=9), []),
+        (Frozen(upper_levels=3), []),
         (Frozen(normals=True), []),
     ],
 )
@@ -51,6 +51,10 @@ def test_weights_and_orientations_are_parts(random_network: Callable[..., Networ
 def test_something_must_be_left_to_train(random_network: Callable[..., Network]) -> None:
     with pytest.raises(ValueError, match="leaves nothing to train of 4 leaves"):
         Frozen(weights=True, upper_levels=2).trained(random_network(4))
+    for name in ("upper_levels", "lower_levels"):
+        message = f"{name} is 3; a network of 4 leaves has 2 levels of normals"
+        with pytest.raises(ValueError, match=message):
+            Frozen(**{name: 3}).trained(random_network(4))
     with pytest.raises(ValueError, match="lower_levels is -1"):
         Frozen(lower_levels=-1)
 
