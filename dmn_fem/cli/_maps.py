@@ -1,5 +1,7 @@
 """The verbs that survey a database: design maps, and the report."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -101,7 +103,9 @@ def map_database(
     design.write(output)
     if picture is not None:
         plot_design_map(design, picture)
-    console.print(f"wrote {output}: {len(design.points)} points inside the database")
+    inside, outside = len(design.points), _count(axes) - len(design.points)
+    left_out = f"; left out, outside of it: {outside}" if outside else ""
+    console.print(f"wrote {output}: {inside} points inside the database{left_out}")
 
 
 def report_database(
@@ -137,6 +141,15 @@ def _axis(entry: str) -> tuple[str, ArrayLike]:
             f"--over {entry}: it must be NAME=FIRST:LAST:COUNT, as volume_fraction=0.1:0.6:21, "
             "or orientation=COUNT"
         ) from None
+
+
+def _count(axes: Mapping[str, ArrayLike]) -> int:
+    """Points of a grid, inside the database and outside."""
+    sides = {name: np.size(values) for name, values in axes.items()}
+    if "orientation" in axes:
+        along = int(np.asarray(axes["orientation"]))
+        sides["orientation"] = along * (along + 1) // 2  # a triangle
+    return math.prod(sides.values())
 
 
 def _fixed(entry: str) -> tuple[str, float | tuple[float, ...]]:

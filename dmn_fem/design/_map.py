@@ -60,7 +60,8 @@ def design_map(
 
     Raises:
         ValueError: If laws, quantities or directions are none, a point lies outside the database,
-            or full fields are asked of a database without a recipe.
+            full fields are asked of a database without a recipe, or estimated errors of one that
+            holds no errors to tell them from.
         RuntimeError: If a point does not converge; the message says which.
     """
     fixed = dict(fixed or {})
@@ -70,6 +71,8 @@ def design_map(
     where = [{**dict(zip(names, map(float, row), strict=True)), **fixed} for row in table]
     # Faults of points and recipe show before the work.
     networks = [database.at(**each) for each in where]
+    estimated = "estimated_error" in quantities
+    errors = [database.estimated_error(**each) for each in where] if estimated else []
     chosen = _spread(full_fields, len(where))
     images = _images(database, where, chosen)
     phases = np.stack(
@@ -83,8 +86,8 @@ def design_map(
             own = _elastic(stiffness)
             if inelastic:
                 own |= _inelastic(NetworkLaw(network, laws), inelastic, strain, where[place])
-            if "estimated_error" in quantities:
-                own["estimated_error"] = database.estimated_error(**where[place])
+            if errors:
+                own["estimated_error"] = errors[place]
             found: list[_Found] = [(place, NETWORK, own)]
             if compare:
                 known = inclusions(database, where[place])

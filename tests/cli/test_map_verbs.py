@@ -56,12 +56,15 @@ def test_a_map_is_a_table_and_a_picture(folder, call):
 def test_points_outside_are_left_out(folder, call):
     code, out, _ = call(f"{MAP} --over volume_fraction=0:0.3:4 --quantities anisotropy")
     assert code == 0
-    assert "wrote map.csv: 3 points" in out
+    said = " ".join(out.split())
+    assert said == "wrote map.csv: 3 points inside the database; left out, outside of it: 1"
 
 
 def test_a_map_over_orientations(folder, call):
     line = MAP.replace("db", "fibres") + " --over orientation=3 --fix volume_fraction=0.2"
-    assert call(f"{line} --quantities young_modulus --picture map.png")[0] == 0
+    code, out, _ = call(f"{line} --quantities young_modulus --picture map.png")
+    assert code == 0
+    assert "6 points inside the database\n" in out
     assert len(rows(folder / "map.csv")) == 6
     line = f"{MAP.replace('db', 'fibres')} {OVER} --fix orientation=0.7,0.2,0.1"
     assert call(f"{line} --quantities anisotropy")[0] == 0
@@ -96,6 +99,7 @@ def test_help_teaches(call, verb):
         (f"{MAP} {OVER} --fix volume_fraction=0.1", "given twice"),
         (f"{MAP} {OVER} --fix size=a", "--fix size=a: it must be NAME=NUMBER"),
         (f"{MAP} {OVER} --quantities stiffness", "'stiffness' is unknown"),
+        (f"{MAP} {OVER} --quantities estimated_error", "does not hold the errors"),
         (f"{MAP} {OVER} --directions 33 --quantities yield_stress", "direction is 33"),
         (f"{MAP} {OVER} --dns 2", "recipe cannot be read for full fields"),
         (f"{MAP} {OVER} --picture map.txt", "pictures go to"),

@@ -100,8 +100,14 @@ def test_the_estimated_error_is_a_quantity():
     assert found.values["estimated_error"]["network"] == pytest.approx(
         [database.estimated_error(volume_fraction=0.25)]
     )
-    with pytest.raises(DatabaseError, match="estimate"):
-        design_map(laminates(), LAWS, {"volume_fraction": [0.25]}, quantities=("estimated_error",))
+    # At a stored network there is one, beside it there is none: nothing is computed.
+    asked = {"points": {"volume_fraction": [0.25, 0.3]}, "quantities": ("estimated_error",)}
+    for case, message in (
+        (database, "no leave-one-out"),
+        (laminates(), "does not hold the errors"),
+    ):
+        with pytest.raises(DatabaseError, match=message):
+            design_map(case, LAWS, **asked, progress=lambda *_: pytest.fail("the work had begun"))
 
 
 def test_the_table_is_what_was_found(tmp_path):
