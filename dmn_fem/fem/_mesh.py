@@ -42,6 +42,7 @@ _KINDS = {
     "quad9": _Kind(CellType.quadrilateral, 2, 2, "line3"),
 }
 _VERTICES = {"line": 2, "line3": 2, "triangle": 3, "triangle6": 3, "quad": 4, "quad9": 4}
+_LARGEST_TAG = np.iinfo(np.int32).max  # those of DOLFINx have 32 bits
 
 # Corners in meshio's order, and of which corners the further nodes are the means.
 _CORNERS: dict[CellType, list[tuple[int, ...]]] = {
@@ -144,8 +145,8 @@ def read_mesh(
 
     Raises:
         ValueError: On all ranks, if the file is missing or unreadable, holds no such cells, others
-            of the same dimension too, cells out of the plane z = constant in 2D, or sets that
-            overlap.
+            of the same dimension too, cells out of the plane z = constant in 2D, sets that
+            overlap, or tags of more than 32 bits.
     """
     held: list[_Contents] = []  # on rank 0 alone
 
@@ -292,6 +293,12 @@ def _tags(
         for number, data in enumerate(content.cell_data[name]):
             if np.shape(data) != values[number].shape or not np.array_equal(data, np.round(data)):
                 raise ValueError(f"{path}: cell data {name!r} are no integers, one for each cell")
+            large = np.abs(np.asarray(data, dtype=float)) > _LARGEST_TAG
+            if large.any():
+                raise ValueError(
+                    f"{path}: cell data {name!r} hold {np.asarray(data)[large][0]}; "
+                    f"tags go up to {_LARGEST_TAG}"
+                )
             values[number] = np.asarray(data, dtype=np.int64)
         for group, (tag, its_dimension) in content.field_data.items():
             groups[group] = (int(its_dimension), int(tag))

@@ -58,6 +58,9 @@ class PathControl:
         max_cutbacks: How many times in a row an increment may be halved.
         growth: Largest factor from an increment to the next.
         easy_iterations: Newton iterations up to which a step counts as easy.
+
+    Raises:
+        ValueError: If the increment is zero, or the largest size of one is not positive.
     """
 
     def __init__(
@@ -73,6 +76,10 @@ class PathControl:
         growth: float = 1.5,
         easy_iterations: int = 5,
     ) -> None:
+        if not abs(increment) > 0:
+            raise ValueError(f"increment is {increment}; the measure must grow or shrink by it")
+        if max_increment is not None and not max_increment > 0:
+            raise ValueError(f"max_increment is {max_increment}; it must be positive")
         self.problem = problem
         self.fields = tuple(fields)
         self.load = load

@@ -198,6 +198,18 @@ def test_abaqus_files_that_meshio_reads_wrong_are_refused(tmp_path, addition, me
         read_mesh(tmp_path / "more.inp")
 
 
+@pytest.mark.parametrize("tag", [np.int64(2**32 + 7), np.uint64(2**64 - 1), np.float64(1e30)])
+def test_tags_beyond_32_bits_are_refused(tmp_path, tag):
+    square = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
+    cells, path = [("triangle", [[0, 1, 2], [0, 2, 3]])], tmp_path / "tags.vtu"
+    largest = np.array([1, 2**31 - 1])
+    meshio.Mesh(square, cells, cell_data={"tag": [largest]}).write(path)
+    assert set(read_mesh(path, tags="tag").cell_tags.values) == set(largest)
+    meshio.Mesh(square, cells, cell_data={"tag": [np.array([1, tag])]}).write(path)
+    with pytest.raises(ValueError, match=r"tags.vtu: cell data 'tag' hold .*; tags go up to 21474"):
+        read_mesh(path, tags="tag")
+
+
 def test_what_would_be_read_wrong_is_refused(tmp_path):
     square = [[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
     mixed = [("triangle", [[0, 1, 2]]), ("quad", [[0, 1, 2, 3]])]

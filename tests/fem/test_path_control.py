@@ -51,6 +51,15 @@ def test_a_path_without_an_end_is_left_where_it_was():
     assert control.factor == first.factor
 
 
+def test_a_measure_that_would_stay_is_refused():
+    problem, fields, load, opening, _ = bar()
+    for increment in (0.0, float("nan")):
+        with pytest.raises(ValueError, match=f"increment is {increment}; the measure must grow or"):
+            PathControl(problem, fields, load, opening, increment)
+    with pytest.raises(ValueError, match=r"max_increment is 0.0; it must be positive"):
+        PathControl(problem, fields, load, opening, 0.001, max_increment=0.0)
+
+
 def test_a_measure_that_the_load_does_not_change_is_named():
     problem, fields, load, _, _ = bar()
     sideways = problem.u[1] * ufl.ds
