@@ -13,9 +13,10 @@ demo: $(VENV)/.installed-fem  ## Run the plate with a hole on the database that 
 	$(PYTHON) solvers/plate_with_hole.py
 
 # Three processes: DOLFINx, PyTorch and what else the tests import (VTK) bring libraries that clash in one.
-# Two cores run two of them at a time; what a process says comes when it is done.
+# Two cores run two of them at a time.
 test: check  ## Style, types, import contracts and all tests.
-	$(MAKE) --no-print-directory --jobs=2 --output-sync --keep-going test-fem test-training test-others
+	@echo "Tests run in three processes, two at a time; what each says comes when it is done."
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync --keep-going test-fem test-training test-others
 
 test-fem: $(VENV)/.installed-dev
 	$(PYTHON) -m pytest tests/fem tests/bridges

@@ -185,8 +185,9 @@ def sample_inelastic(
     """Make an inelastic training set, or finish one that was interrupted, or read one.
 
     Choose materials that bracket those in use, with a matrix that hardens: a perfectly plastic one
-    costs most and teaches least. Stiff inclusions and soft ones (voids) in one set are a compromise
-    that networks of 128 leaves pay for; better is a network for each.
+    costs most and teaches least. Inclusions that are stiff and others that are soft make up for
+    each other; for voids ask about voids (`dmn_fem.laws.void`). A few tens of paths do, of laws
+    without rates for laws with them as well: see ``benchmarks/inelastic_stage.py``.
 
     Args:
         image: The microstructure.
