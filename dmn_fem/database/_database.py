@@ -29,6 +29,11 @@ _CHUNK = 1024
 class Database:
     """Networks over descriptors of the microstructure.
 
+    Networks without leaf orientations know no axes of a phase but the global ones: an anisotropic
+    law keeps these in all of its phase. Where inclusions point in several directions, as the fibres
+    of ``short_fibres_3d``, such networks are for isotropic inclusions alone; ``weave_3d`` has leaf
+    orientations.
+
     Attributes:
         networks: K networks that share dimension, phases and `leaf_phase`.
         descriptors: D descriptors.

@@ -40,6 +40,10 @@ class Sensitivity:
 class NetworkLaw:
     """The constitutive law of a deep material network; see `dmn_fem.laws.Law` for its methods.
 
+    The axes of an anisotropic law are those of its leaf. Where a network has no leaf orientations
+    they are the global ones in every leaf, also where the phase is fibres of several directions,
+    and they stay behind when the network is turned; see `Network.rotated`.
+
     Args:
         network: Geometry of the network, or of several that share dimension, phases and the phases
             of their leaves, as those interpolated from one database do (`Database.at_points`).
