@@ -13,7 +13,7 @@ from dmn_fem import __version__
 from dmn_fem.cli._build import build
 from dmn_fem.cli._console import WorkFailed
 from dmn_fem.cli._data import sample_data, samples_info
-from dmn_fem.cli._database import info, plot, stiffness
+from dmn_fem.cli._database import info, stiffness
 from dmn_fem.cli._homogenize import homogenize_image
 from dmn_fem.cli._images import describe_image, export_image, import_image
 from dmn_fem.cli._inelastic import sample_inelastic, validate
@@ -44,7 +44,6 @@ database_app = typer.Typer(help="Look into a database and ask it.")
 app.add_typer(database_app, name="database")
 database_app.command()(info)
 database_app.command()(stiffness)
-database_app.command()(plot)
 database_app.command("map")(map_database)
 database_app.command("report")(report_database)
 samples_app = typer.Typer(help="Look into a training set.")

@@ -144,23 +144,6 @@ def stiffness(
         console.print(error_line(error))
 
 
-def plot(
-    file: DatabaseFile,
-    phases: PhasesFile,
-    output: Annotated[Path, typer.Option("--output", metavar="PNG")],
-) -> None:
-    """Elastic moduli over the descriptor, as a picture.
-
-    Example: `dmn-fem database plot discs_2d --phases phases.toml --output moduli.png`
-    """
-    from dmn_fem.database import Database
-    from dmn_fem.plotting import plot_database
-
-    database = Database.load(file)
-    plot_database(database, read_laws(phases, "database", database.phases), output)
-    console.print(f"wrote {output}")
-
-
 def asked(entries: list[str] | None) -> dict[str, Any]:
     """Values of the ``--at`` options: numbers, and the orientation as `Database.at` takes it.
 

@@ -4,7 +4,6 @@ from dmn_fem.plotting._animation import plot_results
 from dmn_fem.plotting._figures import check_picture, new_figure
 from dmn_fem.plotting._images import plot_descriptions, plot_image
 from dmn_fem.plotting._maps import plot_design_map
-from dmn_fem.plotting._moduli import plot_database
 from dmn_fem.plotting._report import write_report
 from dmn_fem.plotting._responses import plot_histograms, plot_response
 from dmn_fem.plotting._tree import plot_tree
@@ -13,7 +12,6 @@ from dmn_fem.plotting._validation import plot_validation
 __all__ = [
     "check_picture",
     "new_figure",
-    "plot_database",
     "plot_descriptions",
     "plot_design_map",
     "plot_histograms",

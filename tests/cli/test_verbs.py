@@ -88,12 +88,6 @@ def test_microstructure_and_samples(folder, call):
     assert "another recipe" in err
 
 
-def test_plot(folder, call):
-    line = "database plot db.safetensors --phases phases.toml --output moduli.png"
-    assert call(line)[0] == 0
-    assert (folder / "moduli.png").stat().st_size > 10_000
-
-
 @pytest.mark.parametrize(
     "verb",
     [
@@ -105,7 +99,7 @@ def test_plot(folder, call):
         "transfer",
         "build",
         "database info",
-        "database plot",
+        "database map",
         "database stiffness",
         "point",
     ],
