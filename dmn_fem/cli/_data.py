@@ -32,6 +32,9 @@ def sample_data(
     tolerance: Annotated[
         float | None, typer.Option(help="Image: relative error of energies, 1e-4 if not given.")
     ] = None,
+    void: Annotated[
+        str | None, typer.Option(metavar="PHASE", help="Image: the phase that is void, if any.")
+    ] = None,
     processes: Annotated[int, typer.Option(help="Processes that compute.")] = 1,
     mpi: Annotated[bool, typer.Option("--mpi", help="The ranks of mpiexec compute.")] = False,
 ) -> None:
@@ -56,7 +59,13 @@ def sample_data(
     )
     from dmn_fem.microstructure import PhaseImage
 
-    of_image = {"output": output, "count": count, "seed": seed, "tolerance": tolerance}
+    of_image = {
+        "output": output,
+        "count": count,
+        "seed": seed,
+        "tolerance": tolerance,
+        "void": void,
+    }
     if source.suffix == ".toml":
         excess = [f"--{name}" for name, value in of_image.items() if value is not None]
         if excess:
@@ -86,6 +95,7 @@ def sample_data(
                         200 if count is None else count,
                         0 if seed is None else seed,
                         1e-4 if tolerance is None else tolerance,
+                        void=void,
                         workers=workers,
                         progress=report,
                     )

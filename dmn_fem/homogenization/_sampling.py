@@ -20,6 +20,7 @@ def sample(
     seed: int,
     tolerance: float = 1e-4,
     *,
+    void: str | None = None,
     descriptors: Mapping[str, float] | None = None,
     budget: BudgetSettings | None = None,
     workers: Workers | None = None,
@@ -27,9 +28,9 @@ def sample(
 ) -> TrainingSet:
     """Make a training set, or finish one that was interrupted, or read one that is there.
 
-    The result depends on image, count, seed, tolerance and budget alone, to the last bit: not on
-    interruptions and not on who computes. A finished set may be asked for more samples: only those
-    are computed.
+    The result depends on image, count, seed, tolerance, void and budget alone, to the last bit: not
+    on interruptions and not on who computes. A finished set may be asked for more samples: only
+    those are computed.
 
     Args:
         image: The microstructure.
@@ -37,6 +38,7 @@ def sample(
         count: Number of samples.
         seed: Of the phase stiffnesses, see `draw_phase_stiffness`.
         tolerance: Relative error of the energies, see `homogenize`.
+        void: Name of the phase that is void, if one is, see `draw_phase_stiffness`.
         descriptors: What describes the microstructure, by name; if not given, ``volume_fraction``,
             as of generated cells that of all phases but the first.
         budget: Size of the error budget. Its coarser grid is the image coarsened by two, if it can
@@ -49,6 +51,8 @@ def sample(
             asked for or in use (it is left as it is), or if arguments are out of range.
         CampaignError: If a full field does not converge; all others are kept.
     """
+    if void is not None and void not in image.names:
+        raise ValueError(f"void is {void!r}; the image has {', '.join(image.names)}")
     if descriptors is None:
         descriptors = {"volume_fraction": float(image.volume_fractions[1:].sum())}
     variants = {}
@@ -63,6 +67,7 @@ def sample(
         descriptors,
         budget or BudgetSettings(),
         variants,
+        void=void,
     )
     with nullcontext(workers) if workers else start_processes() as chosen:
         run([plan], chosen, progress)

@@ -54,6 +54,19 @@ def test_samples_are_those_of_the_law_and_the_full_field(image, finished: Path) 
     assert [path.name for path in finished.parent.iterdir()] == ["samples.h5"]
 
 
+def test_a_phase_may_be_void(image: PhaseImage, copy: Path, tmp_path: Path) -> None:
+    budget = BudgetSettings(samples=0, realisations=0)
+    name = image.names[1]
+    found = sample(image, tmp_path / "void.h5", 2, SEED, void=name, budget=budget)
+    assert found.recipe["void"] == name
+    expected = draw_phase_stiffness(2, 2, 2, SEED, void=1)
+    np.testing.assert_array_equal(found.phase_stiffness, expected)
+    with pytest.raises(ValueError, match="void is 'hole'; the image has matrix"):
+        sample(image, tmp_path / "hole.h5", 2, SEED, void="hole")
+    with pytest.raises(ValueError, match="another recipe"):
+        sample(image, copy, COUNT, SEED, void=name, budget=BUDGET)
+
+
 def test_volume_fraction_is_that_of_all_phases_but_the_first(tmp_path: Path) -> None:
     """As of generated cells, and of the databases that are over it."""
     image = of_two_kinds(discs(0.4, 4, 0), 0.5, 0).image(16)
