@@ -18,13 +18,16 @@ def integrate_first(problem: NonlinearProblem, integrate: Callable[[bool], None]
         problem: Of one or several unknowns.
         integrate: Integrates at the present displacement; it is told whether the tangent is needed.
     """
+    # The callbacks must not hold the problem: SNES holds them where Python's garbage collector does
+    # not see it, and no model would ever give back its memory and its MPI communicators.
+    unknown = problem.u
 
     def ahead_of(callback: Callable[..., None], is_jacobian: bool) -> Callable[..., None]:
         def called(snes: Any, x: Any, *args: Any, **kargs: Any) -> None:
             nested = x.getType() == PETSc.Vec.Type.NEST
             for part in x.getNestSubVecs() if nested else [x]:
                 part.ghostUpdate(PETSc.InsertMode.INSERT, PETSc.ScatterMode.FORWARD)
-            assign(x, problem.u)
+            assign(x, unknown)
             # The first residual of a solve lifts boundary values with the tangent. Line search
             # "basic" asks for the Jacobian wherever it asks for the residual, the others do not.
             integrate(

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import mixed_checks
 import numpy as np
 import pytest
@@ -59,6 +62,16 @@ def test_newton_converges_quadratically_with_everything_at_once(wrap):
     constants = scaled[last[1:]] / scaled[last[:-1]] ** 2
     assert scaled[-1] < 1e-7 * scaled[last[0]], scaled
     assert constants.max() < 10, scaled
+
+
+def test_a_model_that_nobody_holds_is_gone():
+    """MPICH has 2048 communicators in a process, and a model takes sixteen of them."""
+    problem, material, load, _ = tension(elastic_law(2), distorted(2))
+    list(Stepper(problem, [material], load).run([0.0, 1.0]))
+    left = [weakref.ref(each) for each in (problem, material, problem.u)]
+    del problem, material, load, _
+    gc.collect()
+    assert [each() for each in left] == [None, None, None]
 
 
 @pytest.mark.parametrize("linesearch", ["basic", "bt"])
