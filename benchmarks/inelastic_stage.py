@@ -137,11 +137,9 @@ class Cell:
 
     def answers(self, stage: Stage) -> InelasticSamples:
         """What a stage learns from."""
-        name = f"{stage.materials} {stage.paths} {stage.levels}.h5"
+        file = self.directory / f"{stage.materials} {stage.paths} {stage.levels}.h5"
         materials = [self.laws(TRAINING[name]) for name in stage.materials]
-        found = sample_inelastic(
-            self.image, self.directory / name, materials, stage.paths, stage.levels, TOLERANCE
-        )
+        found = sample_inelastic(self.image, file, materials, stage.paths, stage.levels, TOLERANCE)
         strain, stress = (each[:, : stage.steps] for each in (found.strain, found.stress))
         return replace(InelasticSamples.of(found, stage.weight), strain=strain, stress=stress)
 
